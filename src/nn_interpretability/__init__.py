@@ -1,0 +1,43 @@
+"""Explain any PyTorch image classifier: create an object, call one function.
+
+>>> from nn_interpretability import LRP
+>>> heatmap = LRP(model, composite="montavon2019").interpret(images, target=3)  # doctest: +SKIP
+
+The names below are imported when they are first used, so that ``import nn_interpretability`` costs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nn_interpretability._torchvision import install as _install_torchvision_finder
+
+if TYPE_CHECKING:
+    from nn_interpretability.attribution import Attribution
+    from nn_interpretability.methods.gradient import Gradient
+    from nn_interpretability.methods.input_x_gradient import InputXGradient
+    from nn_interpretability.methods.lrp import LRP
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Attribution": "nn_interpretability.attribution",
+    "Gradient": "nn_interpretability.methods.gradient",
+    "InputXGradient": "nn_interpretability.methods.input_x_gradient",
+    "LRP": "nn_interpretability.methods.lrp",
+}
+
+__all__ = ["LRP", "Attribution", "Gradient", "InputXGradient", "__version__"]
+
+_install_torchvision_finder()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

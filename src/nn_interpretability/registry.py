@@ -1,0 +1,139 @@
+"""The names that configuration files and the command line use for methods.
+
+The table is plain data: reading it imports no torch, so a configuration can be checked, and a workflow
+planned, without paying for it.  ``tests/unit/test_registry.py`` keeps it in step with the constructors.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nn_interpretability.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nn_interpretability.methods.base import Method
+
+JSONSchema = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """What the registry knows about one method.
+
+    Attributes
+    ----------
+    module, name
+        Where the class lives.
+    summary
+        One line for a list of methods.
+    needs
+        What the method asks of the model or the user, in words.
+    parameters
+        JSON schema of the keyword arguments of the constructor (without the model).
+    """
+
+    module: str
+    name: str
+    summary: str
+    needs: str
+    parameters: JSONSchema
+
+    def load(self) -> type[Method]:
+        """Import and return the class."""
+        loaded: type[Method] = getattr(importlib.import_module(self.module), self.name)
+        return loaded
+
+
+def _object(properties: Mapping[str, Any]) -> JSONSchema:
+    return {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+
+
+_STRICT = {"type": "boolean", "description": "raise instead of warn where the method has no rule for an operation"}
+_STABILIZER = {
+    "description": "added to a denominator: a number (absolute), or its size relative to the root mean square per row",
+    "oneOf": [
+        {"type": "number", "minimum": 0},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "absolute": {"type": "number", "minimum": 0},
+                "rms": {"type": "number", "minimum": 0},
+                "signed": {"type": "boolean"},
+            },
+        },
+    ],
+}
+_BOUND = {"oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
+_LRP_RULE = {
+    "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus"]},
+    "epsilon": _STABILIZER,
+    "gamma": {"type": "number", "minimum": 0},
+    "alpha": {"type": "number", "minimum": 0},
+    "beta": {"type": "number", "minimum": 0},
+    "stabilizer": _STABILIZER,
+    "bias": {"enum": ["absorb", "ignore"]},
+}
+_COMPOSITE_RULE = {
+    "oneOf": [
+        {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"]},
+        _object({**_LRP_RULE, "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"]}}),
+    ]
+}
+_LRP = _object(
+    {
+        **_LRP_RULE,
+        "input_rule": {"enum": ["z_box", None]},
+        "input_bounds": {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2},
+        "composite": {
+            "oneOf": [
+                {"enum": ["montavon2019", "small_cnn", "study2020"]},
+                {"type": "object", "minProperties": 1, "additionalProperties": _COMPOSITE_RULE},
+                {"type": "null"},
+            ]
+        },
+        "pooling": {"enum": ["winner", "proportional"]},
+        "trace": {"type": "boolean"},
+        "strict": _STRICT,
+    }
+)
+
+METHODS: Mapping[str, MethodEntry] = {
+    "gradient": MethodEntry(
+        module="nn_interpretability.methods.gradient",
+        name="Gradient",
+        summary="derivative of the score with respect to each input value (Simonyan et al. 2013)",
+        needs="any differentiable classifier",
+        parameters=_object({}),
+    ),
+    "input_x_gradient": MethodEntry(
+        module="nn_interpretability.methods.input_x_gradient",
+        name="InputXGradient",
+        summary="input times gradient; for nets of ReLUs the same as LRP-0 (Shrikumar et al. 2016)",
+        needs="any differentiable classifier",
+        parameters=_object({}),
+    ),
+    "lrp": MethodEntry(
+        module="nn_interpretability.methods.lrp",
+        name="LRP",
+        summary="layer-wise relevance propagation with one rule or a composite of rules (Bach et al. 2015)",
+        needs="convolutions, linear layers, pooling, batch norm, elementwise activations; input_bounds for z_box",
+        parameters=_LRP,
+    ),
+}
+
+
+def method_entry(name: str) -> MethodEntry:
+    """The entry of the method called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If no method has this name; the message lists the names.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"There is no method {name!r}. The methods are: {', '.join(sorted(METHODS))}.")
+    return METHODS[name]
