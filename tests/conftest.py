@@ -1,0 +1,37 @@
+"""What all tests share: one thread per process, the package imported first, and the optional data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before anything imports torch: two processes with two threads each, on two cores, are fifty times slower.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+
+# First, so that zennit and pytorch-grad-cam can import torchvision beside a CPU-only torch.
+import nn_interpretability  # noqa: F401
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def study_data() -> Path:
+    """Return the folder with the study's data; skip where there is none."""
+    folder = Path(os.environ.get("NN_INTERPRETABILITY_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}; set NN_INTERPRETABILITY_DATA to use one")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the long tests first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("smoke") is None)
