@@ -1,10 +1,10 @@
 """Let ``import torchvision`` work beside a CPU-only torch.
 
 The torchvision wheel on PyPI is linked against the CUDA build of torch. Beside a CPU-only torch its compiled
-part cannot be loaded, so its operators are never declared, and the import fails with ``operator torchvision::nms
-does not exist``. Models, data sets and transforms need none of these operators: declaring the two that
-torchvision's Python code refers to is all that is missing. Calling them (``torchvision.ops.nms``) still fails,
-with torchvision's own message.
+part cannot be loaded, so its operators are never declared, and the import fails with ``operator
+torchvision::nms does not exist``. Models, data sets and transforms need none of these operators: declaring
+the two that torchvision's Python code refers to is all that is missing. Calling them, for instance with
+``torchvision.ops.nms``, still fails, with torchvision's own message.
 
 `install` costs nothing: torch is not imported, and nothing happens until somebody imports torchvision. Where
 the compiled part loads, torchvision is left alone.
