@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["disk_errors_named"]
+__all__ = ["absolute", "disk_errors_named"]
 
 # What goes wrong with the disk rather than with the code, and what a person can do about it.
 _ADVICE = {
@@ -25,9 +25,14 @@ _ADVICE = {
 }
 
 
+def absolute(path: Path | str | os.PathLike[str]) -> Path:
+    """Return the path from the root on, without ``..``, links left alone (a results folder may be one)."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  Path.resolve would follow links
+
+
 @contextmanager
 def disk_errors_named(path: Path) -> Iterator[None]:
-    """Turn an error of the disk that hits `path` or its folder into one message; leave all other errors alone.
+    """Turn an error of the disk that hits `path` or its folder into one message; leave other errors alone.
 
     Raises
     ------
@@ -51,9 +56,8 @@ def _number(error: OSError) -> int | None:
 
 
 def _concerns(error: OSError, path: Path) -> bool:
-    """Whether the error is about the product's folder rather than about a file that the writer reads elsewhere."""
+    """Whether the error is about the product's folder, not about a file that the writer reads elsewhere."""
     if not isinstance(error.filename, (str, os.PathLike)):
         return True
-    culprit = Path(os.path.abspath(error.filename))
-    folder = Path(os.path.abspath(path)).parent
-    return culprit == folder or culprit.parent == folder or culprit in folder.parents
+    culprit, folder = absolute(error.filename), absolute(path).parent
+    return folder in (culprit, culprit.parent) or culprit in folder.parents

@@ -1,12 +1,13 @@
-"""Arrays with named dimensions in HDF5: one file per job, the same bytes whenever the same arrays are written.
+"""Arrays with named dimensions in HDF5: one file per job, the same bytes for the same arrays.
 
 Layout of a file
 ----------------
-Root attributes ``schema`` (``"attribution/1"``), ``params`` and ``provenance`` (JSON, sorted keys). Each array is a
-data set at the root; each dimension is a dimension scale of the same name, so that xarray, netCDF and plain HDF5 tools
-open the arrays with named dimensions and coordinates. Data sets are cut into chunks of at most 1 MiB that hold whole
-trailing dimensions (whole pictures), shuffled, compressed (gzip 1) and check-summed (fletcher32). HDF5 has no check
-sums for strings, scalars and empty arrays; the SHA-256 beside the file covers them.
+Root attributes ``schema`` (``"attribution/1"``), ``params`` and ``provenance`` (JSON, sorted keys). Each
+array is a data set at the root; each dimension is a dimension scale of the same name, so that xarray, netCDF
+and plain HDF5 tools open the arrays with named dimensions and coordinates. Data sets are cut into chunks of
+at most 1 MiB that hold whole trailing dimensions (whole pictures), shuffled, compressed (gzip 1) and
+check-summed (fletcher32). HDF5 has no check sums for strings, scalars and empty arrays; the SHA-256 beside
+the file covers them.
 """
 
 from __future__ import annotations
@@ -93,8 +94,8 @@ def write_hdf5(
     Raises
     ------
     ValueError
-        A number is NaN or infinite, a dimension has two lengths, a name is not allowed; the message names the file
-        and the data set (and, for NaN, the first place).
+        A number is NaN or infinite, a dimension has two lengths, a name is not allowed; the message names the
+        file and the data set (and, for NaN, the first place).
     TypeError
         An array is neither of numbers nor of booleans nor of strings.
     """
@@ -105,21 +106,14 @@ def write_hdf5(
     attributes = {"schema": schema, "params": _json(path, "params", params)}
     attributes["provenance"] = _json(path, "provenance", provenance)
 
+    for name, array in arrays.items():
+        _check_attributes(path, name, array.attrs)
+
     def check(temporary: Path) -> None:
         _compare(temporary, stored | coordinates)
 
-    with writing(path, check=check) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
-        for key, value in attributes.items():
-            file.attrs[key] = value
-        for dim, values in coordinates.items():
-            _create(file, dim, values).make_scale(dim)
-        for name, values in stored.items():
-            data_set = _create(file, name, values)
-            for axis, dim in enumerate(arrays[name].dims):
-                data_set.dims[axis].attach_scale(file[dim])
-                data_set.dims[axis].label = dim
-            for key, value in sorted(arrays[name].attrs.items()):
-                data_set.attrs[key] = _attribute(path, name, key, value)
+    with writing(path, check=check) as temporary:
+        temporary.write_bytes(_image(arrays, stored, coordinates, attributes))
 
 
 def read_hdf5(path: Path | str, *, schema: str | None = None) -> Product:
@@ -178,16 +172,22 @@ def first_non_finite(values: npt.NDArray[Any]) -> tuple[int, ...] | None:
     return tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), values.shape))
 
 
-def _storable(path: Path, name: str, values: Any) -> npt.NDArray[Any]:
-    """Array of numbers, booleans or ``str`` objects that can be stored, or an error that names the data set."""
-    values = np.asarray(values)
-    if values.dtype.kind == "U" or (values.dtype.kind == "O" and all(isinstance(v, str) for v in values.flat)):
+def _storable(path: Path, name: str, content: Any) -> npt.NDArray[Any]:
+    """Array of numbers, booleans or ``str`` objects, or an error that names the data set."""
+    values: npt.NDArray[Any] = np.asarray(content)
+    if values.dtype.kind == "U" or (
+        values.dtype.kind == "O" and all(isinstance(v, str) for v in values.flat)
+    ):
         return values.astype(object)
     if values.dtype.kind not in "fiub" or values.dtype.itemsize > 8:
-        raise TypeError(f"{path}: {name!r} has the dtype {values.dtype}; numbers, booleans and strings can be stored.")
+        raise TypeError(
+            f"{path}: {name!r} has the dtype {values.dtype}; numbers, booleans and strings can be stored."
+        )
     bad = first_non_finite(values)
     if bad is not None:
-        raise ValueError(f"{path}: {name!r} has {values[bad]} at index {bad}; NaN and infinity are never stored.")
+        raise ValueError(
+            f"{path}: {name!r} has {values[bad]} at index {bad}; NaN and infinity are never stored."
+        )
     return values
 
 
@@ -206,16 +206,21 @@ def _coordinates(
         for dim, length in zip(dims, values.shape, strict=True):
             known, where = lengths.setdefault(dim, (length, name))
             if known != length:
-                raise ValueError(f"{path}: dimension {dim!r} is {known} long in {where!r}, but {length} in {name!r}.")
+                raise ValueError(
+                    f"{path}: dimension {dim!r} is {known} long in {where!r}, but {length} in {name!r}."
+                )
     unused = sorted(scales.keys() - lengths.keys())
     if unused:
-        raise ValueError(f"{path}: no array has the dimension {unused[0]!r}, for which coordinates were given.")
+        raise ValueError(
+            f"{path}: no array has the dimension {unused[0]!r}, for which coordinates were given."
+        )
     coordinates = {}
     for dim, (length, where) in sorted(lengths.items()):
         values = _storable(path, dim, scales[dim]) if dim in scales else np.arange(length, dtype=np.int64)
         if values.shape != (length,):
             raise ValueError(
-                f"{path}: the coordinates of {dim!r} have the shape {values.shape}, but it is {length} long in {where!r}."
+                f"{path}: the coordinates of {dim!r} have the shape {values.shape}, "
+                f"but it is {length} long in {where!r}."
             )
         coordinates[dim] = values
     return coordinates
@@ -223,13 +228,40 @@ def _coordinates(
 
 def _check_names(path: Path, schema: str, arrays: Mapping[str, Array], dims: Mapping[str, Any]) -> None:
     if not _SCHEMA.fullmatch(schema):
-        raise ValueError(f"{path}: the schema {schema!r} must be a name and a version, such as 'attribution/1'.")
+        raise ValueError(
+            f"{path}: the schema {schema!r} must be a name and a version, such as 'attribution/1'."
+        )
     for name in [*arrays, *dims]:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{path}: {name!r} cannot name a data set; letters, digits and underscores can.")
     both = sorted(arrays.keys() & dims.keys())
     if both:
-        raise ValueError(f"{path}: {both[0]!r} is the name of an array and of a dimension; rename one of them.")
+        raise ValueError(
+            f"{path}: {both[0]!r} is the name of an array and of a dimension; rename one of them."
+        )
+
+
+def _image(
+    arrays: Mapping[str, Array],
+    stored: Mapping[str, npt.NDArray[Any]],
+    coordinates: Mapping[str, npt.NDArray[Any]],
+    attributes: Mapping[str, str],
+) -> bytes:
+    """Bytes of the file, made in memory: HDF5 that writes to a full disk by itself crashes the process."""
+    with h5py.File("image.h5", "w", driver="core", backing_store=False, libver=_LIBVER) as file:
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        for dim, values in coordinates.items():
+            _create(file, dim, values).make_scale(dim)
+        for name, values in stored.items():
+            data_set = _create(file, name, values)
+            for axis, dim in enumerate(arrays[name].dims):
+                data_set.dims[axis].attach_scale(file[dim])
+                data_set.dims[axis].label = dim
+            for key, value in sorted(arrays[name].attrs.items()):
+                data_set.attrs[key] = _attribute(value)
+        file.flush()
+        return bytes(file.id.get_file_image())
 
 
 def _create(file: h5py.File, name: str, values: npt.NDArray[Any]) -> h5py.Dataset:
@@ -239,7 +271,13 @@ def _create(file: h5py.File, name: str, values: npt.NDArray[Any]) -> h5py.Datase
         return file.create_dataset(name, data=values)
     chunks = _chunks(values.shape, values.dtype.itemsize)
     return file.create_dataset(
-        name, data=values, chunks=chunks, compression="gzip", compression_opts=1, shuffle=True, fletcher32=True
+        name,
+        data=values,
+        chunks=chunks,
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+        fletcher32=True,
     )
 
 
@@ -259,7 +297,9 @@ def _compare(temporary: Path, expected: Mapping[str, npt.NDArray[Any]]) -> None:
         for name, values in expected.items():
             found = _values(file[name])
             if found.shape != values.shape or not np.array_equal(found, values):
-                raise OSError(f"{temporary}: {name!r} does not read back as it was written; the disk may be damaged.")
+                raise OSError(
+                    f"{temporary}: {name!r} does not read back as it was written; the disk may be damaged."
+                )
 
 
 def _dims(data_set: h5py.Dataset) -> tuple[str, ...] | None:
@@ -277,21 +317,31 @@ def _values(data_set: h5py.Dataset) -> npt.NDArray[Any]:
 
 def _attributes(data_set: h5py.Dataset) -> dict[str, Any]:
     names = sorted(set(data_set.attrs) - _CONVENTION)
-    return {name: plain(value) if hasattr(value := data_set.attrs[name], "tolist") else value for name in names}
+    return {
+        name: plain(value) if hasattr(value := data_set.attrs[name], "tolist") else value for name in names
+    }
 
 
-def _attribute(path: Path, name: str, key: str, value: Any) -> Any:
-    if not _NAME.fullmatch(key) or key in _CONVENTION:
-        raise ValueError(f"{path}: {key!r} cannot name an attribute of {name!r}.")
-    values = _storable(path, f"{name}.{key}", value)
-    if values.ndim > 1 or values.size == 0:
-        raise ValueError(f"{path}: attribute {key!r} of {name!r} must be one value or a flat list, not {value!r}.")
-    return value if isinstance(value, str) else np.asarray(values, h5py.string_dtype() if values.dtype == object else None)
+def _check_attributes(path: Path, name: str, attrs: Mapping[str, Any]) -> None:
+    for key, value in attrs.items():
+        if not _NAME.fullmatch(key) or key in _CONVENTION:
+            raise ValueError(f"{path}: {key!r} cannot name an attribute of {name!r}.")
+        values = _storable(path, f"{name}.{key}", value)
+        if values.ndim > 1 or values.size == 0:
+            raise ValueError(
+                f"{path}: attribute {key!r} of {name!r} must be one value or a flat list: {value!r}."
+            )
+
+
+def _attribute(value: Any) -> Any:
+    values = np.asarray(value)
+    return values.astype(h5py.string_dtype()) if values.ndim and values.dtype.kind in "UO" else value
 
 
 def _json(path: Path, name: str, value: Mapping[str, Any]) -> str:
     try:
         return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=plain)
     except ValueError as error:
-        raise ValueError(f"{path}: {name} cannot be stored: {error}; NaN and infinity are never stored.") from error
-
+        raise ValueError(
+            f"{path}: {name} cannot be stored: {error}; NaN and infinity are never stored."
+        ) from error

@@ -1,17 +1,18 @@
 """One run per results folder, by a lock that the kernel frees when its holder dies, whatever killed it.
 
-The main process of a run holds an exclusive ``flock`` on ``<results>/.lock`` from start to end, and passes the
-identity of the run to its jobs through the environment variable ``NN_INTERPRETABILITY_RUN``. A writer asks
-:func:`still_ours` before it renames a product into place: a job whose main process was killed goes on computing, and
-must not overwrite what a later run has made meanwhile.
+The main process of a run holds an exclusive ``flock`` on ``<results>/.lock`` from start to end, and passes
+the identity of the run to its jobs through the environment variable ``NN_INTERPRETABILITY_RUN``. A writer
+asks :func:`still_ours` before it renames a product into place: a job whose main process was killed goes on
+computing, and must not overwrite what a later run has made meanwhile.
 
 Notes
 -----
-``flock`` works on all local file systems, and between machines on NFS (Linux turns it into a lock of the server) and
-on Lustre mounted with ``flock``. On network file systems that keep such locks on one machine (``local_lock`` on NFS,
-``localflock`` on Lustre) jobs on other machines would see no holder and refuse to write; mount the folder without that
-option, or choose another results folder. Between the question and the renaming lie some microseconds in which the
-lock may change hands; then an orphan puts in place a whole file, made by the same code from the same inputs.
+``flock`` works on all local file systems, and between machines on NFS (Linux turns it into a lock of the
+server) and on Lustre mounted with ``flock``. On network file systems that keep such locks on one machine
+(``local_lock`` on NFS, ``localflock`` on Lustre) jobs on other machines would see no holder and refuse to
+write; mount the folder without that option, or choose another results folder. Between the question and the
+renaming lie some microseconds in which the lock may change hands; then an orphan puts in place a whole file,
+made by the same code from the same inputs.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from types import TracebackType
 from typing import Any
 
 from nn_interpretability.errors import LockedError
-from nn_interpretability.storage.disk import disk_errors_named
+from nn_interpretability.storage.disk import absolute, disk_errors_named
 
 __all__ = ["LOCK_NAME", "RUN_VARIABLE", "RunLock", "results_root", "still_ours"]
 
 LOCK_NAME = ".lock"
 RUN_VARIABLE = "NN_INTERPRETABILITY_RUN"
 
-# A writer that asks whether the lock is held touches it for microseconds; a new run must not be turned away by that.
+# A writer that asks whether the lock is held touches it for microseconds, which must not turn a new run away.
 _PATIENCE_S = 0.5
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
@@ -55,7 +56,8 @@ class RunLock:
     def acquire(self, results: Path | str) -> RunLock:
         """Take the lock of a results folder (which is made if need be) for the life of this process.
 
-        A process that a run has started (a nested call of the workflow) is part of that run: it takes nothing.
+        A process that a run has started (a nested call of the workflow) is part of that run: it takes
+        nothing.
 
         Returns
         -------
@@ -65,15 +67,16 @@ class RunLock:
         Raises
         ------
         LockedError
-            Another run holds the lock, or the run that started this process has ended, or the file system has no
-            locks; one sentence says which, and what to do.
+            Another run holds the lock, or the run that started this process has ended, or the file system has
+            no locks; one sentence says which, and what to do.
         """
         lock_file = Path(results) / LOCK_NAME
         if os.environ.get(RUN_VARIABLE):
             if still_ours(lock_file):
                 return self
             raise LockedError(
-                f"{results} cannot be used: the run that started this process has ended, or another run has taken over."
+                f"{results} cannot be used: the run that started this process has ended, "
+                "or another run has taken over."
             )
         with disk_errors_named(lock_file):
             lock_file.parent.mkdir(parents=True, exist_ok=True)
@@ -114,8 +117,8 @@ class RunLock:
 
 
 def results_root(path: Path | str) -> Path | None:
-    """Return the results folder of a file: the nearest folder above it that holds a ``.lock``; None outside of any."""
-    for folder in Path(os.path.abspath(path)).parents:
+    """Return the results folder of a file: the nearest folder above with a ``.lock``; None outside of any."""
+    for folder in absolute(path).parents:
         if (folder / LOCK_NAME).is_file():
             return folder
     return None
@@ -124,8 +127,8 @@ def results_root(path: Path | str) -> Path | None:
 def still_ours(results_file: Path | str) -> bool:
     """Whether this process may change a file of a results folder.
 
-    True outside of a workflow run. Inside of one (``NN_INTERPRETABILITY_RUN`` is set): whether the nearest ``.lock``
-    above the file names this run and somebody holds it.
+    True outside of a workflow run. Inside of one (``NN_INTERPRETABILITY_RUN`` is set): whether the nearest
+    ``.lock`` above the file names this run and somebody holds it.
     """
     run = os.environ.get(RUN_VARIABLE)
     if not run:
@@ -155,7 +158,11 @@ def _lock_or_refuse(descriptor: int, lock_file: Path) -> None:
 
 def _in_use(lock_file: Path) -> str:
     holder = _holder(lock_file)
-    who = f"process {holder['pid']} on {holder['host']}, since {holder['since']}" if holder else "its process is starting"
+    who = (
+        f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+        if holder
+        else "its process is starting"
+    )
     return (
         f"{lock_file.parent} is in use by another run ({who}); wait until it has ended, or stop it, "
         "then run the same command again."
@@ -200,7 +207,7 @@ _HELD: set[RunLock] = set()
 
 
 def _drop_in_child() -> None:
-    # A child made by fork without exec shares the lock, and would keep it after the death of the main process.
+    # A child made by fork without exec shares the lock, and would keep it after the main process has died.
     for lock in list(_HELD):
         lock._close()
 

@@ -1,7 +1,7 @@
 """Write a product whole or not at all, and refuse to read a damaged one.
 
-A *product* is a file that a job of the workflow makes. Beside each lies its digest, ``<file>.sha256``, in the format
-of ``sha256sum``, so that ``sha256sum --check`` understands it.
+A *product* is a file that a job of the workflow makes. Beside each lies its digest, ``<file>.sha256``, in the
+format of ``sha256sum``, so that ``sha256sum --check`` understands it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def sidecar_of(path: Path | str) -> Path:
 
 def digest_of(path: Path | str) -> str:
     """SHA-256 of a file's bytes, 64 hexadecimal digits."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded_digest(path: Path | str) -> str | None:
-    """Digest that the sidecar of a product records, or None where there is no sidecar or none that can be read."""
+    """Digest that the sidecar of a product records, or None where there is none that can be read."""
     try:
         found = re.match(r"([0-9a-f]{64}) [ *]", sidecar_of(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, UnicodeDecodeError):
@@ -63,9 +63,10 @@ def recorded_digest(path: Path | str) -> str | None:
 def writing(path: Path | str, *, check: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Write one file whole or not at all, and its digest beside it.
 
-    The body writes to the temporary path that it is given, in the same folder and with the same suffix. Then the
-    file is flushed to the disk, `check` reopens it, and only then it takes the place of the old one. Whatever goes
-    wrong before (also an interrupt from the keyboard), the temporary file is removed and the old file stays.
+    The body writes to the temporary path that it is given, in the same folder and with the same suffix. Then
+    the file is flushed to the disk, `check` reopens it, and only then it takes the place of the old one.
+    Whatever goes wrong before (also an interrupt from the keyboard), the temporary file is removed and the
+    old file stays.
 
     Parameters
     ----------
@@ -103,8 +104,8 @@ def writing(path: Path | str, *, check: Callable[[Path], None] | None = None) ->
             temporary_sidecar.write_text(f"{digest_of(temporary)}  {path.name}\n", encoding="utf-8")
             _flush(temporary_sidecar)
             _refuse_orphans(path, "was not written")
-            os.replace(temporary, path)
-            os.replace(temporary_sidecar, sidecar_of(path))
+            temporary.replace(path)
+            temporary_sidecar.replace(sidecar_of(path))
             _flush(path.parent)
     finally:
         for leftover in (temporary, temporary_sidecar):
@@ -115,29 +116,29 @@ def writing(path: Path | str, *, check: Callable[[Path], None] | None = None) ->
 def verified(path: Path | str) -> Path:
     """Return the path of a product whose bytes are those that its writer recorded.
 
-    A damaged product is renamed to ``<name>.broken`` (an older one of that name is replaced) and its digest removed,
-    so that the next run of the same command makes it again. Only for products: files that a person provides are
-    never renamed, and are checked by :mod:`nn_interpretability.data`.
+    A damaged product is renamed to ``<name>.broken`` (an older one of that name is replaced) and its digest
+    removed, so that the next run of the same command makes it again. Only for products: files that a person
+    provides are never renamed, and are checked by :mod:`nn_interpretability.data`.
 
     Raises
     ------
     BrokenProductError
         The product is missing, has no digest, or has another one; the message names both digests.
     LockedError
-        The product is damaged, but the run that started this job no longer holds the lock of the results folder, so
-        that nothing was renamed.
+        The product is damaged, but the run that started this job no longer holds the lock of the results
+        folder, so that nothing was renamed.
     """
     path = Path(path)
     expected = recorded_digest(path)
     try:
         found = digest_of(path)
     except FileNotFoundError:
-        raise BrokenProductError(
-            f"{path} is missing; the next run of the same command makes it."
-        ) from None
+        raise BrokenProductError(f"{path} is missing; the next run of the same command makes it.") from None
     if found == expected:
         return path
-    wanted = f"expected SHA-256 {expected}" if expected else f"its digest file {sidecar_of(path).name} is missing"
+    wanted = (
+        f"expected SHA-256 {expected}" if expected else f"its digest file {sidecar_of(path).name} is missing"
+    )
     broken = set_aside(path)
     raise BrokenProductError(
         f"{path} is damaged or was changed ({wanted}, found {found}); it was renamed to {broken.name}, "
@@ -150,7 +151,7 @@ def set_aside(path: Path) -> Path:
     _refuse_orphans(path, "is damaged, but was left in place")
     broken = path.with_name(path.name + ".broken")
     with suppress(FileNotFoundError):  # two jobs may meet the same broken input
-        os.replace(path, broken)
+        path.replace(broken)
     sidecar_of(path).unlink(missing_ok=True)
     return broken
 
@@ -184,8 +185,9 @@ def read_json(path: Path | str) -> Any:
 def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
     """Write a table through :func:`writing`: a header, no index, numbers as short as they read back exactly.
 
-    A missing entry is an empty cell; it is allowed where a column says "does not apply" (text or nullable integers),
-    and refused in columns of floating-point numbers, where it would be a NaN that somebody computed.
+    A missing entry is an empty cell; it is allowed where a column says "does not apply" (text or nullable
+    integers), and refused in columns of floating-point numbers, where it would be a NaN that somebody
+    computed.
 
     Raises
     ------
@@ -201,21 +203,21 @@ def write_csv(path: Path | str, frame: pd.DataFrame) -> None:
             bad = np.flatnonzero(~np.isfinite(numbers))
             if bad.size:
                 raise ValueError(
-                    f"{path}: column {column!r} has {numbers[bad[0]]} in row {bad[0]}; NaN and infinity are never "
-                    "stored (where the entry does not apply, use text or the dtype 'Int64')."
+                    f"{path}: column {column!r} has {numbers[bad[0]]} in row {bad[0]}; NaN and infinity are "
+                    "never stored (where the entry does not apply, use text or the dtype 'Int64')."
                 )
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
 def read_csv(path: Path | str) -> pd.DataFrame:
-    """Read a table after :func:`verified`; only an empty cell is a missing entry, numbers are read back exactly."""
+    """Read a table after :func:`verified`; only an empty cell is missing, numbers are read back exactly."""
     import pandas as pd
 
     return pd.read_csv(verified(path), keep_default_na=False, na_values=[""], float_precision="round_trip")
 
 
 def plain(value: Any) -> Any:
-    """Plain Python object for JSON in place of a NumPy scalar or array, a path or a mapping that is not a dict."""
+    """Plain Python object for JSON in place of a NumPy scalar or array, a path, a mapping but no dict."""
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, Mapping):
@@ -288,5 +290,6 @@ def _flush(path: Path) -> None:
 def _refuse_orphans(path: Path, what: str) -> None:
     if not still_ours(path):
         raise LockedError(
-            f"{path} {what}: the run that started this job has ended, or another run has taken over its results folder."
+            f"{path} {what}: the run that started this job has ended, "
+            "or another run has taken over its results folder."
         )

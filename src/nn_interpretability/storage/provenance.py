@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nn_interpretability.storage.disk import absolute
 from nn_interpretability.storage.lock import results_root
 from nn_interpretability.storage.product import digest_of, recorded_digest
 
@@ -52,7 +53,8 @@ def provenance(
     Returns
     -------
     dict
-        ``rule, wildcards, code, commit, inputs, seed, device, instruction_set, versions`` and what is in `extra`.
+        ``rule, wildcards, code, commit, inputs, seed, device, instruction_set, versions`` and what is in
+        `extra`.
     """
     description = {
         "rule": rule,
@@ -72,10 +74,10 @@ def provenance(
 
 
 def _name(path: Path) -> str:
-    absolute = Path(os.path.abspath(path))
-    for root in (results_root(absolute), Path.cwd()):
-        if root is not None and absolute.is_relative_to(root):
-            return absolute.relative_to(root).as_posix()
+    full = absolute(path)
+    for root in (results_root(full), Path.cwd()):
+        if root is not None and full.is_relative_to(root):
+            return full.relative_to(root).as_posix()
     return path.name
 
 
@@ -114,7 +116,7 @@ def _commit(folder: Path = _PACKAGE) -> str:
 
 
 def _instruction_set() -> str:
-    """Vector instructions that decide the bits of a float32 result, in torch's words: ``"AVX512"``, ``"AVX2"``."""
+    """Vector instructions, which decide the bits of a float32 result, in torch's words: ``"AVX512"``."""
     torch = sys.modules.get("torch")
     return str(torch.backends.cpu.get_cpu_capability()) if torch else _instruction_set_of_processor()
 
@@ -125,7 +127,10 @@ def _instruction_set_of_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
         return platform.machine()
-    flags = next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith(("flags", "Features"))), set())
+    flags = next(
+        (set(line.split(":", 1)[1].split()) for line in lines if line.startswith(("flags", "Features"))),
+        set(),
+    )
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
         return "AVX512"
     return "AVX2" if {"avx2", "fma"} <= flags else platform.machine()
