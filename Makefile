@@ -1,0 +1,71 @@
+# From a fresh clone to the report: `make report`. README.md says what comes out and how long it takes.
+
+PYTHON ?=
+APT ?= yes
+CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Every process computes on one thread (the same bits on any number of cores), and parallelism comes from jobs.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+# Each job is a new process and would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+# Rules that call a program by its name find that of the environment.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+run_tool = python=$$(tools/find_python.sh '$(PYTHON)') && "$$python" tools/$(1)
+snakemake = .venv/bin/snakemake --cores $(CORES) --resources gpu=1
+
+# All checks are run, and one that fails makes the whole fail.
+CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
+run_checks = status=0; for check in $(CHECKS); do echo "$$check"; .venv/bin/$$check || status=1; done
+
+.PHONY: help report report-html smoke test check clean
+.PHONY: environment test-environment latex latex-if-possible
+
+help: ## print this list
+	@awk -F ' *: *[^#]*## ' '/^[a-z-]+ *:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PYTHON=...   the Python (3.11 to 3.13) that builds .venv; the first that fits if not given"
+	@echo "  APT=no       leave the system's packages alone"
+	@echo "  CORES=N      jobs at a time; all cores if not given"
+	@echo "  ARGS=...     more arguments, for Snakemake or, with make test, for pytest"
+
+report: latex environment ## data to PDF: results/report/report.pdf, and everything in it
+	$(snakemake) $(ARGS)
+
+report-html: environment ## the same without LaTeX: figures, numbers and results/report/report.zip
+	$(snakemake) $(ARGS) report_html
+
+smoke: latex environment ## the whole workflow, small, in results-smoke/
+	$(snakemake) --configfile workflow/configs/smoke.yaml $(ARGS)
+
+test: latex-if-possible test-environment ## the tools' checks and all tests
+	@$(run_checks); \
+	.venv/bin/python -m pytest --numprocesses $(CORES) --dist loadfile --durations=10 $(ARGS) || status=1; \
+	exit $$status
+
+check: test-environment ## ruff, mypy, snakefmt and snakemake --lint
+	@$(run_checks); exit $$status
+
+clean: ## remove caches and what smoke runs made; results/ and .venv stay
+	rm -rf results-smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests scripts tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What the targets above are made of
+
+environment:
+	@$(call run_tool,environment.py)
+
+test-environment:
+	@$(call run_tool,environment.py --extra test)
+
+latex:
+	@$(call run_tool,latex.py --apt $(APT))
+
+latex-if-possible:
+	@$(call run_tool,latex.py --apt $(APT) --optional)
