@@ -90,7 +90,7 @@ _LRP = _object(
         "input_bounds": {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2},
         "composite": {
             "oneOf": [
-                {"enum": ["montavon2019", "small_cnn", "study2020"]},
+                {"enum": ["montavon2019", "small_cnn"]},
                 {"type": "object", "minProperties": 1, "additionalProperties": _COMPOSITE_RULE},
                 {"type": "null"},
             ]

@@ -1,0 +1,124 @@
+"""The result of an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from nn_interpretability.engine.trace import PARTS, ConservationTrace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A heat map for each image, with what is needed to judge it.
+
+    Attributes
+    ----------
+    values
+        Attribution of each input value, of the shape and dtype of the images ``(N, C, H, W)``; for ``target="all"``
+        ``(N, K, C, H, W)``. In units of the score for methods that distribute it, score per input unit for gradients.
+    score
+        The explained score of each image (for ``"all"``: of each class), float64, shape ``(N,)`` or ``(N, K)``.
+    logits
+        All scores of the model, shape ``(N, K)``.
+    target
+        Class of each image, shape ``(N,)``; None where the target was not one class per image.
+    conserving
+        Whether the method means its values to sum to the score.
+    method, parameters
+        Name and hyper-parameters of the method.
+    target_description
+        How the target was chosen.
+    coverage
+        Which operations of the model had a rule: see :class:`~nn_interpretability.engine.coverage.Coverage`.
+    reference
+        The reference (baseline) the score is measured from, or None.
+    trace
+        The conservation trace of LRP, where it was asked for.
+    """
+
+    values: Tensor
+    score: Tensor
+    logits: Tensor
+    target: Tensor | None
+    conserving: bool
+    method: str
+    parameters: Mapping[str, Any]
+    target_description: str
+    coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    reference: Tensor | None = None
+    trace: ConservationTrace | None = None
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of the values over each map, float64, of the shape of ``score``."""
+        return self.values.double().flatten(self.score.dim()).sum(dim=-1).cpu()
+
+    @property
+    def completeness_error(self) -> Tensor | None:
+        r"""How far the maps are from summing to the score, :math:`|\sum R - f| / |f|`, of the shape of ``score``.
+
+        None for a method that does not distribute the score.
+        """
+        if not self.conserving:
+            return None
+        score = self.score.cpu()
+        return (self.total - score).abs() / score.abs().clamp(min=_TINY)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything but the trace's names of rules to an HDF5 file (schema ``attribution/1``)."""
+        from nn_interpretability.study.attribution_files import save_attribution
+
+        save_attribution(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Attribution:
+        """Read what :meth:`save` wrote."""
+        from nn_interpretability.study.attribution_files import load_attribution
+
+        return load_attribution(Path(path))
+
+    def plot(self, images: Tensor | None = None) -> Figure:
+        """Draw the maps side by side, on one scale with zero in the middle."""
+        from nn_interpretability.plotting.heatmaps import plot_attribution
+
+        return plot_attribution(self, images)
+
+
+def concatenate(parts: list[Attribution]) -> Attribution:
+    """Attributions of consecutive batches as one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return Attribution(
+        values=torch.cat([part.values for part in parts]),
+        score=torch.cat([part.score for part in parts]),
+        logits=torch.cat([part.logits for part in parts]),
+        target=None if first.target is None else torch.cat([p.target for p in parts if p.target is not None]),
+        conserving=first.conserving,
+        method=first.method,
+        parameters=first.parameters,
+        target_description=first.target_description,
+        coverage=first.coverage,
+        reference=first.reference,
+        trace=_concatenate_traces([part.trace for part in parts]),
+    )
+
+
+def _concatenate_traces(traces: list[ConservationTrace | None]) -> ConservationTrace | None:
+    present = [trace for trace in traces if trace is not None]
+    if not present:
+        return None
+    joined = {part: torch.cat([getattr(trace, part) for trace in present], dim=1) for part in PARTS}
+    rest = torch.cat([trace.unaccounted for trace in present])
+    return ConservationTrace(present[0].layers, present[0].rules, unaccounted=rest, **joined)

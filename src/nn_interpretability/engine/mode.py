@@ -1,0 +1,135 @@
+"""Sees every operation of an unmodified model, and asks a rulebook what to do with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from nn_interpretability.engine.bounds import PixelBounds
+from nn_interpretability.engine.coverage import Coverage, GraphWitness
+from nn_interpretability.engine.operations import depends_on_input, function_name, replace_input, tensors_in
+
+
+@dataclass(frozen=True)
+class Call:
+    """One intercepted call of a torch function that depends on the explained input."""
+
+    name: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def run(self) -> Any:
+        """The call as the model made it."""
+        return self.function(*self.args, **self.kwargs)
+
+    def on(self, values: Tensor) -> Any:
+        """The same call with another first tensor."""
+        args, kwargs = replace_input(self.args, self.kwargs, values)
+        return self.function(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Treated:
+    """A rule of the method handled the call: its result, grafted."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The plain gradient is the method's own answer for this call."""
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """The method defines nothing for this call."""
+
+    name: str
+
+
+Treatment = Treated | Passed | Uncovered
+
+
+class Rulebook(Protocol):
+    """Decides, call by call, which backward pass an operation gets."""
+
+    def treat(self, call: Call, context: SurrogateMode) -> Treatment:
+        """Handle one call; called with the mode switched off."""
+        ...
+
+
+class SurrogateMode(TorchFunctionMode):
+    """Runs a model while a rulebook replaces backward passes.
+
+    Parameters
+    ----------
+    model
+        Read for the names of its weights only.
+    rulebook
+        Decides on each call.
+    coverage
+        Log that this run writes.
+    bounds
+        Bounds of the pixels, where a rule asks for them.
+    """
+
+    def __init__(
+        self, model: nn.Module, rulebook: Rulebook, coverage: Coverage, bounds: PixelBounds | None = None
+    ) -> None:
+        super().__init__()
+        self.bounds = bounds
+        self.witness = GraphWitness()
+        self._rulebook = rulebook
+        self._coverage = coverage
+        self._names = _names_of_weights(model)
+        self._numbers: Counter[str] = Counter()
+
+    def layer_name(self, kind: str, weight: Tensor | None = None) -> str:
+        """The dotted name of the module that owns ``weight``; without one, the kind of operation and a number."""
+        if weight is not None and id(weight) in self._names:
+            return self._names[id(weight)]
+        number = self._numbers[kind]
+        self._numbers[kind] += 1
+        return f"{kind}_{number}"
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        call = Call(function_name(func), func, args, kwargs or {})
+        inputs = depends_on_input(tensors_in((args, call.kwargs)))
+        if not inputs:
+            return call.run()
+        made_by = [tensor.grad_fn for tensor in inputs]
+        treatment = self._rulebook.treat(call, self)
+        result = treatment.result if isinstance(treatment, Treated) else call.run()
+        outputs = depends_on_input(tensors_in(result))
+        if outputs:
+            self._log(call, treatment)
+            self.witness.mark(outputs, made_by)
+            if self.bounds is not None and not isinstance(treatment, Treated):
+                self.bounds.replay(call.name, func, args, call.kwargs, result)
+        return result
+
+    def _log(self, call: Call, treatment: Treatment) -> None:
+        if isinstance(treatment, Treated):
+            self._coverage.ruled[call.name] += 1
+        elif isinstance(treatment, Uncovered):
+            self._coverage.uncovered[treatment.name] += 1
+        else:
+            self._coverage.passed[call.name] += 1
+
+
+def _names_of_weights(model: nn.Module) -> dict[int, str]:
+    """Dotted module names by identity of the weight; the first name wins where a weight is shared."""
+    names: dict[int, str] = {}
+    for name, module in model.named_modules():
+        for attribute, parameter in module.named_parameters(recurse=False):
+            label = name if attribute == "weight" else f"{name}.{attribute}".strip(".")
+            names.setdefault(id(parameter), label or attribute)
+    return names

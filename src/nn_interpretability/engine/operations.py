@@ -1,0 +1,160 @@
+"""What an intercepted torch function is, for the purposes of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LINEAR = frozenset(
+    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
+)
+
+# Piecewise linear through zero: the derivative is the secant, so relevance passes by the plain gradient.
+HOMOGENEOUS_ACTIVATIONS = frozenset("relu leaky_relu prelu rrelu".split())
+
+SMOOTH_ACTIVATIONS = frozenset(
+    "celu elu gelu hardshrink hardsigmoid hardswish hardtanh logsigmoid log_sigmoid mish relu6 selu sigmoid silu "
+    "softplus softshrink softsign tanh tanhshrink threshold clamp clip".split()
+)
+
+MAX_POOL = frozenset(
+    f"{prefix}max_pool{dimension}d{suffix}"
+    for prefix in ("", "adaptive_")
+    for dimension in (1, 2, 3)
+    for suffix in ("", "_with_indices")
+)
+
+BATCH_NORM = frozenset({"batch_norm"})
+
+# Linear in their input without weights of their own (or linear for given masks and switches): input times gradient
+# is conserved, which is the proportional redistribution of LRP-0.
+TRANSPARENT = frozenset(
+    "add iadd radd sub isub rsub subtract neg negative cat concat concatenate stack hstack vstack sum mean "
+    "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d lp_pool2d "
+    "view reshape flatten unflatten permute transpose t movedim moveaxis swapaxes squeeze unsqueeze expand expand_as "
+    "contiguous clone to float double half bfloat16 type type_as cpu cuda get getitem narrow select index_select "
+    "chunk split tensor_split unbind unfold roll flip repeat repeat_interleave tile view_as reshape_as "
+    "pad constant_pad_nd pixel_shuffle pixel_unshuffle channel_shuffle interpolate upsample identity "
+    "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout copy".split()
+)
+
+# Linear as long as only one operand depends on the input; a product or ratio of two such operands is not.
+PRODUCTS = frozenset(
+    "mul imul rmul multiply matmul rmatmul mm bmm addmm einsum bilinear div idiv truediv itruediv divide".split()
+)
+
+# Of the quotient x / y only x may depend on the input.
+QUOTIENTS = frozenset("div idiv truediv itruediv divide rtruediv rdiv".split())
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """The bare name of a torch function: ``Tensor.__iadd__`` and ``add_`` become ``iadd`` and ``add``."""
+    return str(getattr(function, "__name__", type(function).__name__)).strip("_")
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """All tensors in (nested) arguments or results of a torch function."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors_in(item)
+
+
+def depends_on_input(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors that depend on the explained input.
+
+    While the engine runs, no parameter asks for gradients, so asking for gradients *is* that dependence.
+    """
+    return [tensor for tensor in tensors if tensor.requires_grad]
+
+
+@dataclass(frozen=True)
+class LinearOperation:
+    """A convolution, a transposed convolution or a linear layer, with its settings bound.
+
+    Attributes
+    ----------
+    layer
+        Dotted module name, found by the identity of the weight; else the name of the function with a number.
+    kind
+        Name of the torch function, for example ``"conv2d"``.
+    input, weight, bias
+        The tensors of this call. Weight and bias do not depend on the explained input.
+    index
+        Position among the weight layers in order of execution, from 0.
+    """
+
+    layer: str
+    kind: str
+    function: Callable[..., Tensor]
+    input: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    settings: tuple[Any, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    index: int = 0
+
+    def apply(self, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The same operation on other values, with another weight and bias."""
+        return self.function(values, weight, bias, *self.settings, **self.options)
+
+    @property
+    def output_axis(self) -> int:
+        """The axis of the output that counts channels or features (after the batch axis, or last)."""
+        return -1 if self.kind == "linear" else 1
+
+    def along_output(self, vector: Tensor, output: Tensor) -> Tensor:
+        """Shape a vector of one value per output feature so that it broadcasts against ``output``."""
+        if self.kind == "linear":
+            return vector
+        return vector.reshape(1, -1, *([1] * (output.dim() - 2)))
+
+
+def bind_linear(
+    function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Tensor, Tensor, Tensor | None, tuple[Any, ...], dict[str, Any]] | None:
+    """Split the arguments of a linear function into input, weight, bias and settings.
+
+    Returns None where the call is not linear in its first argument alone (a weight that itself depends on the
+    explained input), or has no batch axis.
+    """
+    options = dict(kwargs)
+    names = ("input", "weight", "bias")
+    bound = [args[i] if i < len(args) else options.pop(name, None) for i, name in enumerate(names)]
+    values, weight, bias = bound
+    if not isinstance(values, Tensor) or not isinstance(weight, Tensor):
+        return None
+    if depends_on_input(t for t in (weight, bias) if isinstance(t, Tensor)) or not values.requires_grad:
+        return None
+    unbatched = weight.dim() if function_name(function) != "linear" else 2
+    if values.dim() < unbatched:
+        return None
+    return values, weight, bias, tuple(args[3:]), options
+
+
+def replace_input(
+    args: tuple[Any, ...], kwargs: dict[str, Any], values: Tensor
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same arguments with another first tensor."""
+    if args:
+        return (values, *args[1:]), kwargs
+    return args, {**kwargs, "input": values}
+
+
+def first_input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+    """The tensor that an elementwise or pooling function works on."""
+    value = args[0] if args else kwargs.get("input")
+    return value if isinstance(value, Tensor) else None
+
+
+def changed_in_place(value: Tensor, version: int) -> bool:
+    """Whether somebody wrote into ``value`` since its version counter stood at ``version``."""
+    return bool(value._version != version)

@@ -1,0 +1,80 @@
+"""Grafting: an operation keeps its value and gets another backward pass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class Surrogate(ABC):
+    """What takes the place of one operation on the way back.
+
+    A surrogate is built during the forward pass and asked during the backward pass, so one that no path from the
+    explained output reaches costs nothing.
+    """
+
+    @abstractmethod
+    def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """The gradient for each input, given the one at the output.
+
+        Parameters
+        ----------
+        gradient
+            Gradient at the output, of the output's shape. Output times gradient is the relevance received.
+        inputs
+            The tensors given to :func:`graft`, unchanged since.
+        """
+
+
+class _Graft(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, surrogate: Surrogate, value: list[Tensor], *inputs: Tensor) -> Tensor:
+        ctx.surrogate = surrogate
+        ctx.save_for_backward(*inputs)
+        return value[0]
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        return (None, None, *ctx.surrogate.pull(gradients[0], ctx.saved_tensors))
+
+
+def graft(value: Tensor, surrogate: Surrogate, inputs: Sequence[Tensor]) -> Tensor:
+    """A tensor with this value whose backward pass is the surrogate's.
+
+    Parameters
+    ----------
+    value
+        The true result of the operation; it must not be one of the inputs.
+    surrogate
+        The backward pass.
+    inputs
+        Tensors that receive gradients.
+    """
+    # The list hides the value from autograd, which would otherwise take a returned argument for a view of it.
+    grafted: Tensor = _Graft.apply(surrogate, [value], *inputs)
+    return grafted
+
+
+def is_graft(node: Any) -> bool:
+    """Whether a node of the autograd graph is a grafted operation."""
+    return bool(node.name() == "_GraftBackward")
+
+
+def behind_a_graft(tensor: Tensor) -> bool:
+    """Whether any path from the input to this tensor passes through a grafted operation."""
+    stack, visited = [tensor.grad_fn], set[Any]()
+    while stack:
+        node = stack.pop()
+        if node is None or node in visited:
+            continue
+        if is_graft(node):
+            return True
+        visited.add(node)
+        stack.extend(parent for parent, _ in node.next_functions)
+    return False

@@ -1,0 +1,171 @@
+"""What all methods share: one constructor, one verb."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nn_interpretability.attribution import Attribution, concatenate
+from nn_interpretability.engine.forward import Forward
+from nn_interpretability.engine.preserve import left_as_found
+from nn_interpretability.engine.trace import ConservationTrace
+from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.targets import ResolvedTarget, Target, resolve_target
+
+
+class Method(ABC):
+    """An attribution method bound to a model.
+
+    Parameters
+    ----------
+    model
+        Any ``torch.nn.Module`` that maps images ``(N, C, H, W)`` to scores ``(N, K)``. It is explained in evaluation
+        mode and left exactly as it was found, also after an error.
+
+    Attributes
+    ----------
+    name
+        Name in configuration files.
+    conserving
+        Whether the values of a map sum to the explained score (up to what the method itself says it loses).
+    start
+        Where the start signal of a function target comes from; see
+        :func:`~nn_interpretability.targets.resolve_target`.
+    """
+
+    name: ClassVar[str]
+    conserving: ClassVar[bool] = False
+    start: ClassVar[Literal["derivative", "path"]] = "derivative"
+
+    def __init__(self, model: nn.Module) -> None:
+        if not isinstance(model, nn.Module):
+            raise ConfigError(f"The model must be a torch.nn.Module, not {type(model).__name__}.")
+        self.model = model
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Hyper-parameters, for metadata."""
+        return {}
+
+    def interpret(self, images: Tensor, target: Target = None, *, chunk: int | None = None) -> Attribution:
+        """Explain a batch of images.
+
+        Parameters
+        ----------
+        images
+            Batch ``(N, C, H, W)`` (or ``(N, ...)``) of finite floating-point values, on the device and of the dtype of
+            the model. It is not changed.
+        target
+            What to explain. None: the class of the largest score of each image, decided once. An int: this class. A
+            sequence or tensor of N ints: one class per image. ``"all"``: every class, with one forward pass. A tensor
+            of weights ``(N, K)``: the weighted sum of the scores. A function ``(N, K) -> (N,)`` of the scores.
+        chunk
+            Images explained at a time, to bound memory; None for all at once.
+
+        Returns
+        -------
+        Attribution
+            Values of the dtype and on the device of the images.
+
+        Raises
+        ------
+        DataError
+            If the images or the scores of the model are not what is described above.
+        ConfigError
+            If the target does not fit the model.
+        CoverageError
+            Under ``strict=True``, if the model uses an operation for which the method has no rule.
+        """
+        self._check_images(images)
+        size = len(images) if chunk is None else _checked_chunk(chunk)
+        parts = [
+            self._interpret_batch(images[begin : begin + size], _part_of(target, begin, size, len(images)))
+            for begin in range(0, len(images), size)
+        ]
+        return concatenate(parts)
+
+    def _interpret_batch(self, images: Tensor, target: Target) -> Attribution:
+        with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
+            forward = self._forward(images.clone() if images.is_inference() else images)
+            resolved = resolve_target(target, forward.output, start=self.start)
+            maps = torch.stack(self._maps(forward, resolved))
+            trace = self._trace(resolved, maps)
+        values = maps.movedim(0, 1) if resolved.stacked else maps[0]
+        self._check_values(values)
+        return Attribution(
+            values=values.detach(),
+            score=resolved.scores.T if resolved.stacked else resolved.scores[0],
+            logits=forward.output,
+            target=resolved.classes,
+            conserving=self.conserving,
+            method=self.name,
+            parameters=dict(self.parameters),
+            target_description=resolved.description,
+            coverage=forward.coverage.describe(),
+            trace=trace,
+        )
+
+    def _maps(self, forward: Forward, resolved: ResolvedTarget) -> list[Tensor]:
+        last = len(resolved.starts) - 1
+        return [self._map(forward, start, last=i == last) for i, start in enumerate(resolved.starts)]
+
+    def _map(self, forward: Forward, start: Tensor, *, last: bool) -> Tensor:
+        return self._read(forward.leaves, forward.pull(start, last=last)).detach()
+
+    def _forward(self, images: Tensor) -> Forward:
+        """The forward pass; methods with rules override it."""
+        return Forward(self.model, images)
+
+    @abstractmethod
+    def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
+        """A map from the leaves and the gradients that arrived there."""
+
+    def _trace(self, resolved: ResolvedTarget, maps: Tensor) -> ConservationTrace | None:
+        """The conservation trace of the passes just made, for methods that keep one."""
+        return None
+
+    def _check_images(self, images: Tensor) -> None:
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            found = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise DataError(f"Images must be a tensor of floating-point values, not {found}.")
+        if images.dim() < 2 or len(images) == 0:
+            raise DataError(
+                f"Images of shape {tuple(images.shape)} are not a batch: (samples, channels, height, width) is "
+                "expected. A single image gets its batch axis by image[None]."
+            )
+        if not bool(torch.isfinite(images).all()):
+            raise DataError("The images contain NaN or infinite values.")
+        parameter = next((p for p in self.model.parameters() if p.is_floating_point()), None)
+        if parameter is not None and (parameter.device != images.device or parameter.dtype != images.dtype):
+            raise DataError(
+                f"The images are {images.dtype} on {images.device}, the model is {parameter.dtype} on "
+                f"{parameter.device}. Move one to the other; nothing is converted silently."
+            )
+
+    def _check_values(self, values: Tensor) -> None:
+        finite = torch.isfinite(values).flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            bad = (~finite).nonzero().flatten().tolist()
+            raise DataError(
+                f"{type(self).__name__} gave NaN or infinite values for the images at positions {bad[:10]}: a "
+                "denominator is too close to zero. Use the epsilon rule, a stabilizer, or float64."
+            )
+
+
+def _checked_chunk(chunk: int) -> int:
+    if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
+        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of images to explain at a time, or None.")
+    return chunk
+
+
+def _part_of(target: Target, begin: int, size: int, samples: int) -> Target:
+    """The part of a target that belongs to some of the images."""
+    if isinstance(target, Tensor) and target.dim() > 0 and len(target) == samples:
+        return target[begin : begin + size]
+    if isinstance(target, Sequence) and not isinstance(target, str) and len(target) == samples:
+        return target[begin : begin + size]
+    return target

@@ -1,0 +1,162 @@
+"""Layer-wise relevance propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nn_interpretability.engine.bounds import Bound
+from nn_interpretability.engine.forward import Forward
+from nn_interpretability.engine.stabilizer import Stabilizer
+from nn_interpretability.engine.trace import ConservationTrace, TraceRecorder
+from nn_interpretability.errors import ConfigError
+from nn_interpretability.methods.base import Method
+from nn_interpretability.rules.composite import Composite, RuleSettings, composite_of
+from nn_interpretability.rules.linear import linear_rule
+from nn_interpretability.rules.lrp import LRPRulebook, LRPSettings
+from nn_interpretability.rules.pooling import PoolingRule
+from nn_interpretability.targets import ResolvedTarget
+
+Stabilization = Stabilizer | float | Mapping[str, Any]
+
+
+class LRP(Method):
+    r"""Layer-wise relevance propagation: the score is handed back, layer by layer, in proportion to contributions.
+
+    .. math:: R_j = \sum_k \frac{\text{contribution}_{jk}}{\text{denominator}_k} R_k
+
+    It starts from the score itself, so a negative score gives a map of negative sum. Activations and dropout pass
+    relevance on unchanged, max-pooling gives it to the winner, sums, concatenations and average pooling share it in
+    proportion. Batch normalisation behind a linear layer is folded into it.
+
+    Parameters
+    ----------
+    model
+        The classifier.
+    rule
+        Rule of the weight layers that nothing else names: ``"0"``, ``"epsilon"``, ``"gamma"`` (for inputs that are not
+        negative), ``"alpha_beta"`` or ``"z_plus"``; see :mod:`nn_interpretability.rules.linear` for the formulas.
+    epsilon
+        Stabilizer of the epsilon rule: a number (absolute), or a mapping such as ``{"rms": 0.25}`` (relative to the
+        root mean square of the denominators of one row); ``"signed": False`` for the unsigned rule as it was published.
+    gamma
+        Strength of the gamma rule, >= 0.
+    alpha, beta
+        Of the alpha-beta rule; alpha - beta must be 1.
+    stabilizer
+        Stabilizer of all rules but epsilon; None adds nothing, and a denominator of exactly zero blocks relevance.
+    bias
+        ``"absorb"``: the bias counts in the denominators and keeps its share. ``"ignore"``: it does not count, and a
+        unit that fires from its bias alone has nowhere to send relevance to.
+    input_rule
+        ``"z_box"`` for the layers that see the images; None for the same rule as elsewhere.
+    input_bounds
+        Lowest and highest value that a pixel can take: two numbers, or two sequences of one number per channel.
+    composite
+        A preset (``"montavon2019"``, ``"small_cnn"``), or a mapping from layer names, patterns or kinds of operation
+        to rules, for example ``{"features.*": "gamma", "linear": "epsilon"}``. Layers it does not name follow ``rule``.
+    pooling
+        ``"winner"`` or ``"proportional"``, for max-pooling.
+    trace
+        Keep the conservation trace (:class:`~nn_interpretability.engine.trace.ConservationTrace`).
+    strict
+        Raise where the method has no rule for an operation, instead of warning.
+
+    Raises
+    ------
+    ConfigError
+        If a hyper-parameter is not allowed.
+
+    References
+    ----------
+    Bach et al. 2015, On pixel-wise explanations for non-linear classifier decisions. Montavon et al. 2017, Explaining
+    nonlinear classification decisions with deep Taylor decomposition. Montavon et al. 2019, Layer-wise relevance
+    propagation: an overview.
+    """
+
+    name: ClassVar[str] = "lrp"
+    conserving: ClassVar[bool] = True
+    start: ClassVar[Literal["derivative", "path"]] = "path"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        rule: str = "epsilon",
+        epsilon: Stabilization = {"rms": 0.25},  # noqa: B006 (never written to)
+        gamma: float = 0.25,
+        alpha: float = 1.0,
+        beta: float = 0.0,
+        stabilizer: Stabilization | None = None,
+        bias: Literal["absorb", "ignore"] = "absorb",
+        input_rule: Literal["z_box"] | None = None,
+        input_bounds: tuple[Bound, Bound] | Sequence[Bound] | None = None,
+        composite: str | Mapping[str, RuleSettings] | Composite | None = None,
+        pooling: Literal["winner", "proportional"] = "winner",
+        trace: bool = False,
+        strict: bool = False,
+    ) -> None:
+        super().__init__(model)
+        defaults = {"rule": rule, "epsilon": epsilon, "gamma": gamma, "alpha": alpha, "beta": beta}
+        defaults |= {"stabilizer": stabilizer, "bias": bias}
+        linear_rule({}, defaults)  # bad values are named here, not in the middle of an explanation
+        if input_rule not in ("z_box", None):
+            raise ConfigError(f"input_rule={input_rule!r} is not allowed: choose 'z_box' or None.")
+        if pooling not in ("winner", "proportional"):
+            raise ConfigError(f"pooling={pooling!r} is not allowed: choose 'winner' or 'proportional'.")
+        if (rule == "z_box" or input_rule == "z_box") and input_bounds is None:
+            raise ConfigError("The z_box rule needs input_bounds, the lowest and the highest value of a pixel.")
+        if input_bounds is not None and len(input_bounds) != 2:
+            raise ConfigError(f"input_bounds={input_bounds!r} is not allowed: give a pair (lowest, highest).")
+        self._composite = composite
+        self._bounds = None if input_bounds is None else (input_bounds[0], input_bounds[1])
+        self._defaults = defaults
+        self._settings = LRPSettings(
+            defaults, input_rule, None if composite is None else composite_of(composite), PoolingRule(pooling)
+        )
+        self._keep_trace, self._strict = trace, strict
+        self._recorder: TraceRecorder | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        composite = self._composite
+        bounds = self._bounds
+        return {
+            **{k: v.describe() if isinstance(v, Stabilizer) else v for k, v in self._defaults.items()},
+            "input_rule": self._settings.input_rule,
+            "input_bounds": None if bounds is None else [_plain(bound) for bound in bounds],
+            "composite": composite if isinstance(composite, str | Mapping | None) else repr(composite),
+            "pooling": self._settings.pooling.share,
+        }
+
+    def _forward(self, images: Tensor) -> Forward:
+        self._recorder = TraceRecorder(len(images)) if self._keep_trace else None
+        rulebook = LRPRulebook(self._settings, self._recorder)
+        forward = Forward(self.model, images, rulebook, self._bounds)
+        rulebook.check()
+        forward.coverage.settle(type(self).__name__, strict=self._strict)
+        return forward
+
+    def _map(self, forward: Forward, start: Tensor, *, last: bool) -> Tensor:
+        if self._recorder is not None:
+            self._recorder.next_target()
+        return super()._map(forward, start, last=last)
+
+    def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
+        products = [leaf * gradient for leaf, gradient in zip(leaves, gradients, strict=True)]
+        return torch.stack(products).sum(dim=0) if len(products) > 1 else products[0]
+
+    def _trace(self, resolved: ResolvedTarget, maps: Tensor) -> ConservationTrace | None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return None
+        remaining = maps.double().flatten(2).sum(dim=2)
+        return recorder.finish(resolved.scores, remaining, stacked=resolved.stacked)
+
+
+def _plain(bound: Bound) -> Any:
+    """A bound in a form that metadata can hold."""
+    return bound.tolist() if isinstance(bound, Tensor) else bound if isinstance(bound, int | float) else list(bound)

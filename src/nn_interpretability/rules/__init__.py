@@ -1,0 +1,11 @@
+"""Rules: what the backward pass of an operation becomes.
+
+==================  =======================================================================
+:mod:`.linear`      rules of linear layers as data, and the surrogate that carries them out
+:mod:`.activation`  activations: relevance passes through, as the secant
+:mod:`.pooling`     max-pooling: winner takes all, or in proportion
+:mod:`.affine`      batch norm that no linear layer precedes
+:mod:`.composite`   which rule for which layer
+:mod:`.lrp`         the rulebook of layer-wise relevance propagation
+==================  =======================================================================
+"""

@@ -1,0 +1,45 @@
+"""Activations pass relevance on unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nn_interpretability.engine.mode import Call, Treated
+from nn_interpretability.engine.operations import changed_in_place, first_input
+from nn_interpretability.engine.surrogate import Surrogate, graft
+
+
+class Secant(Surrogate):
+    r"""Relevance passes through an activation :math:`y = f(z)`: the slope is the secant :math:`y / z`.
+
+    For a ReLU the secant is its derivative; for sigmoid, SiLU and the like it is not. Where :math:`z = 0` nothing can
+    be represented as input times slope; there the slope is 0.
+    """
+
+    def __init__(self, before: Tensor, after: Tensor) -> None:
+        zero = before == 0
+        self._slope = torch.where(zero, 0.0, after / torch.where(zero, 1.0, before))
+
+    def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        return (gradient * self._slope,)
+
+
+def pass_through(call: Call) -> Treated | None:
+    """Run an elementwise activation with the secant as slope; None where its input is not the first argument.
+
+    An in-place activation writes its result into its input, as the model expects.
+    """
+    before = first_input(call.args, call.kwargs)
+    if before is None or not before.requires_grad:
+        return None
+    scratch = before.detach().clone()
+    version = scratch._version
+    with torch.no_grad():
+        after = call.on(scratch)
+    in_place = changed_in_place(scratch, version)
+    value = after.detach().clone() if in_place else after
+    grafted = graft(value, Secant(before.detach(), value), [before])
+    return Treated(before.copy_(grafted) if in_place else grafted)

@@ -1,0 +1,366 @@
+r"""The rules of layer-wise relevance propagation for linear layers, as data.
+
+With inputs :math:`a_j`, weights :math:`w_{jk}`, biases :math:`b_k` and relevance :math:`R_k`, every rule is a sum of
+parts
+
+.. math:: R_j = \sum_k \sum_p c_p \frac{N^p_{jk}}{D^p_k} R_k,
+          \qquad D^p_k = \sum_j N^p_{jk} + B^p_k + E^p_k,
+
+where the numerators :math:`N` are contributions (parts of the input times parts of the weights), :math:`B` is a part
+of the bias, and :math:`E` is what the stabilizer adds. The coefficients sum to 1, so what the inputs do not get is in
+:math:`B`, in :math:`E`, or, where :math:`D = 0`, blocked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from nn_interpretability.engine.operations import LinearOperation, changed_in_place
+from nn_interpretability.engine.stabilizer import Stabilizer
+from nn_interpretability.engine.surrogate import Surrogate
+from nn_interpretability.engine.trace import TraceRecorder
+from nn_interpretability.errors import ConfigError
+
+Source = Literal["input", "positive", "negative", "low", "high"]
+Modifier = Callable[[Tensor], Tensor]
+
+
+def whole(values: Tensor) -> Tensor:
+    """The values as they are."""
+    return values
+
+
+def positive(values: Tensor) -> Tensor:
+    """The positive part, max(v, 0)."""
+    return values.clamp(min=0)
+
+
+def negative(values: Tensor) -> Tensor:
+    """The negative part, min(v, 0)."""
+    return values.clamp(max=0)
+
+
+def nothing(values: Tensor) -> Tensor:
+    """Zero."""
+    return torch.zeros_like(values)
+
+
+@dataclass(frozen=True)
+class FavourPositive:
+    """Values with their positive part added ``gamma`` times: v + gamma max(v, 0)."""
+
+    gamma: float
+
+    def __call__(self, values: Tensor) -> Tensor:
+        return values + self.gamma * values.clamp(min=0)
+
+
+def beyond_both_signs(values: Tensor) -> Tensor:
+    """What remains of a bias when its positive and its negative part are taken away: zero."""
+    return values - positive(values) - negative(values)
+
+
+@dataclass(frozen=True)
+class Term:
+    """Contributions of one part of the input through one part of the weights."""
+
+    source: Source
+    weight: Modifier
+    sign: float = 1.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is the layer itself."""
+        return self.source == "input" and self.weight is whole and self.sign == 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One fraction of a rule: a share ``coefficient`` of the relevance, spread over the terms."""
+
+    terms: tuple[Term, ...]
+    bias: Modifier = whole
+    coefficient: float = 1.0
+    stabilizer: Stabilizer = field(default_factory=Stabilizer)
+
+
+@dataclass(frozen=True)
+class LinearRule:
+    """A rule for linear layers: a name for people, and its parts."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+    @property
+    def needs_bounds(self) -> bool:
+        """Whether the bounds of the pixels are part of the rule."""
+        return any(term.source in ("low", "high") for part in self.parts for term in part.terms)
+
+    def without_bias(self) -> LinearRule:
+        """The same rule with denominators in which the bias does not count."""
+        return replace(self, parts=tuple(replace(part, bias=nothing) for part in self.parts))
+
+
+def zero_rule(stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""LRP-0: :math:`a_j w_{jk} / z_k` (Bach et al. 2015)."""
+    return LinearRule("0", (Part((Term("input", whole),), stabilizer=stabilizer or Stabilizer()),))
+
+
+def epsilon_rule(epsilon: Stabilizer) -> LinearRule:
+    r"""LRP-epsilon: :math:`a_j w_{jk} / (z_k + \epsilon\, s(z_k))` (Bach et al. 2015)."""
+    return LinearRule("epsilon", (Part((Term("input", whole),), stabilizer=epsilon),))
+
+
+def gamma_rule(gamma: float, stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""LRP-gamma: :math:`a_j (w_{jk} + \gamma w_{jk}^+)`, for inputs :math:`a \ge 0` (Montavon et al. 2019)."""
+    favour = FavourPositive(_not_negative("gamma", gamma))
+    return LinearRule("gamma", (Part((Term("input", favour),), favour, stabilizer=stabilizer or Stabilizer()),))
+
+
+def alpha_beta_rule(alpha: float, beta: float, stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""LRP-alpha-beta (Bach et al. 2015).
+
+    :math:`\alpha (a_j w_{jk})^+ / z_k^+ - \beta (a_j w_{jk})^- / z_k^-`, the bias split by its sign.
+
+    Raises
+    ------
+    ConfigError
+        If alpha - beta is not 1, or one of them is negative.
+    """
+    _not_negative("alpha", alpha)
+    _not_negative("beta", beta)
+    if abs(alpha - beta - 1) > 1e-9:
+        raise ConfigError(f"alpha={alpha!r}, beta={beta!r}: alpha - beta must be 1, else relevance is not conserved.")
+    kept = stabilizer or Stabilizer()
+    excitation = Part((Term("positive", positive), Term("negative", negative)), positive, alpha, kept)
+    inhibition = Part((Term("positive", negative), Term("negative", positive)), negative, -beta, kept)
+    return LinearRule("alpha_beta", (excitation, inhibition) if beta else (excitation,))
+
+
+def z_plus_rule(stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""The z+ rule :math:`(a_j w_{jk})^+ / \sum_j (a_j w_{jk})^+`, no bias (Montavon et al. 2017)."""
+    terms = (Term("positive", positive), Term("negative", negative))
+    return LinearRule("z_plus", (Part(terms, nothing, stabilizer=stabilizer or Stabilizer()),))
+
+
+def z_box_rule(stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""The z-box rule for pixels in :math:`[l, h]` (Montavon et al. 2017).
+
+    :math:`x_j w_{jk} - l_j w_{jk}^+ - h_j w_{jk}^-`; the bias treated alike leaves nothing.
+    """
+    terms = (Term("input", whole), Term("low", positive, -1.0), Term("high", negative, -1.0))
+    return LinearRule("z_box", (Part(terms, beyond_both_signs, stabilizer=stabilizer or Stabilizer()),))
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    "rule": "epsilon",
+    "epsilon": {"rms": 0.25},
+    "gamma": 0.25,
+    "alpha": 1.0,
+    "beta": 0.0,
+    "stabilizer": None,
+    "bias": "absorb",
+}
+_NAMES = ("0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box")
+
+
+def linear_rule(settings: str | Mapping[str, Any], defaults: Mapping[str, Any] = _DEFAULTS) -> LinearRule:
+    """A rule from its name, or from a mapping of its settings.
+
+    Parameters
+    ----------
+    settings
+        ``"0"``, ``"epsilon"``, ``"gamma"``, ``"alpha_beta"``, ``"z_plus"``, ``"z_box"``; or a mapping with ``rule`` and
+        any of ``epsilon`` (of the epsilon rule), ``gamma``, ``alpha``, ``beta``, ``stabilizer`` (of the other rules)
+        and ``bias`` (``"absorb"`` or ``"ignore"``).
+    defaults
+        Settings for what the mapping leaves out.
+
+    Raises
+    ------
+    ConfigError
+        If a name or a value is not allowed.
+    """
+    given = {"rule": settings} if isinstance(settings, str) else dict(settings)
+    unknown = set(given) - set(_DEFAULTS)
+    if unknown:
+        raise ConfigError(
+            f"A rule has no setting {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(_DEFAULTS)}."
+        )
+    chosen = {**_DEFAULTS, **defaults, **given}
+    if chosen["bias"] not in ("absorb", "ignore"):
+        raise ConfigError(f"bias={chosen['bias']!r} is not allowed: choose 'absorb' or 'ignore'.")
+    rule = _named_rule(chosen)
+    return rule.without_bias() if chosen["bias"] == "ignore" else rule
+
+
+def _named_rule(chosen: Mapping[str, Any]) -> LinearRule:
+    stabilizer = Stabilizer.of(chosen["stabilizer"])
+    match chosen["rule"]:
+        case "0":
+            return zero_rule(stabilizer)
+        case "epsilon":
+            return epsilon_rule(Stabilizer.of(chosen["epsilon"]))
+        case "gamma":
+            return gamma_rule(chosen["gamma"], stabilizer)
+        case "alpha_beta":
+            return alpha_beta_rule(chosen["alpha"], chosen["beta"], stabilizer)
+        case "z_plus":
+            return z_plus_rule(stabilizer)
+        case "z_box":
+            return z_box_rule(stabilizer)
+    raise ConfigError(f"rule={chosen['rule']!r} is not allowed: choose one of {', '.join(map(repr, _NAMES))}.")
+
+
+def _not_negative(name: str, value: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
+        raise ConfigError(f"{name}={value!r} is not allowed: give a number >= 0.")
+    return float(value)
+
+
+@dataclass
+class _Fraction:
+    """A part made ready for one forward pass."""
+
+    part: Part
+    outputs: list[Tensor]
+    signs: list[float]
+    denominator: Tensor
+    bias: Tensor
+    addition: Tensor | None
+    ratio: Tensor
+
+
+class LinearSurrogate(Surrogate):
+    """Carries out a :class:`LinearRule` for one linear operation.
+
+    Parameters
+    ----------
+    operation
+        The operation; with batch norm folded in, its weight and bias are the folded ones.
+    local_input, local_output
+        The operation's own little graph: a detached input that asks for gradients, and the output computed from it.
+    rule
+        Called when relevance arrives, because the rule may depend on how many layers follow.
+    recorder, row
+        Where to keep account of conservation; None for no account.
+    """
+
+    def __init__(
+        self,
+        operation: LinearOperation,
+        local_input: Tensor,
+        local_output: Tensor,
+        rule: Callable[[], LinearRule],
+        recorder: TraceRecorder | None,
+        row: int,
+    ) -> None:
+        self.operation = operation
+        self.local_input = local_input
+        self.local_output = local_output
+        self._value = local_output.detach()
+        self._version = self._value._version
+        self._choose = rule
+        self._recorder = recorder
+        self._row = row
+        self._ready: tuple[LinearRule, list[Tensor], list[_Fraction]] | None = None
+
+    def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        if self._ready is None:
+            self._ready = self._prepare(inputs)
+        rule, leaves, fractions = self._ready
+        pulled = torch.autograd.grad(
+            [output for fraction in fractions for output in fraction.outputs],
+            leaves,
+            [sign * fraction.ratio * gradient for fraction in fractions for sign in fraction.signs],
+            retain_graph=True,
+            allow_unused=True,
+        )
+        if self._recorder is not None:
+            self._account(self._recorder, rule, fractions, gradient, leaves, pulled)
+        return (*pulled, *([None] * (len(inputs) - len(leaves))))
+
+    def value(self) -> Tensor:
+        """The output of the operation; computed again if an in-place activation wrote over it."""
+        if changed_in_place(self._value, self._version):
+            operation = self.operation
+            with torch.no_grad():
+                self._value = operation.apply(self.local_input.detach(), operation.weight, operation.bias)
+            self._version = self._value._version
+        return self._value
+
+    def _prepare(self, inputs: Sequence[Tensor]) -> tuple[LinearRule, list[Tensor], list[_Fraction]]:
+        rule = self._choose()
+        leaves = [self.local_input]
+        if rule.needs_bounds:
+            leaves += [bound.detach().requires_grad_(True) for bound in inputs[1:]]
+        sources = dict(zip(("input", "low", "high"), leaves, strict=False))
+        with torch.enable_grad():
+            fractions = [self._fraction(part, sources) for part in rule.parts]
+        return rule, leaves, fractions
+
+    def _fraction(self, part: Part, sources: Mapping[str, Tensor]) -> _Fraction:
+        value, bias = self.value(), self._bias(part.bias)
+        outputs, signs = [self.local_output], [0.0]  # at least one output, for the backward pass to start from
+        contributions: Tensor | float = 0.0
+        for term in part.terms:
+            if term.plain:
+                # The layer itself is not computed twice; the bias in its output moves no gradient.
+                signs[0] = 1.0
+                contributions = contributions + (value - self._bias(whole))
+                continue
+            source = _select(term.source, sources)
+            if bool(source.detach().any()):  # zeros contribute nothing, at no cost
+                outputs.append(self.operation.apply(source, term.weight(self.operation.weight), None))
+                signs.append(term.sign)
+                contributions = contributions + term.sign * outputs[-1].detach()
+        # LRP-0 and LRP-epsilon divide by the very value of the layer, so that z / z is exactly 1.
+        exact = len(part.terms) == 1 and part.terms[0].plain and part.bias is whole
+        total = value if exact else torch.zeros_like(value) + contributions + bias
+        addition = part.stabilizer.addition(total)
+        denominator = total if addition is None else total + addition
+        dead = denominator == 0
+        ratio = part.coefficient * torch.where(dead, 0.0, value / torch.where(dead, 1.0, denominator))
+        return _Fraction(part, outputs, signs, denominator, bias, addition, ratio)
+
+    def _bias(self, modifier: Modifier) -> Tensor:
+        """A part of the bias, broadcastable against the output."""
+        bias = self.operation.bias
+        if bias is None:
+            return self._value.new_zeros(())
+        return self.operation.along_output(modifier(bias), self._value)
+
+    def _account(
+        self,
+        recorder: TraceRecorder,
+        rule: LinearRule,
+        fractions: Sequence[_Fraction],
+        gradient: Tensor,
+        leaves: Sequence[Tensor],
+        pulled: Sequence[Tensor | None],
+    ) -> None:
+        received = self.value().double() * gradient.double()
+        recorder.record(self._row, rule.name, received=received)
+        for fraction in fractions:
+            per_unit = gradient.double() * fraction.ratio.double()
+            blocked = torch.where(fraction.denominator == 0, received * fraction.part.coefficient, 0.0)
+            recorder.record(self._row, rule.name, bias=per_unit * fraction.bias.double(), blocked=blocked)
+            if fraction.addition is not None:
+                recorder.record(self._row, rule.name, stabilizer=per_unit * fraction.addition.double())
+        for leaf, moved in zip(leaves, pulled, strict=True):
+            if moved is not None:
+                recorder.record(self._row, rule.name, sent=leaf.double() * moved.double())
+
+
+def _select(source: Source, sources: Mapping[str, Tensor]) -> Tensor:
+    match source:
+        case "positive":
+            return positive(sources["input"])
+        case "negative":
+            return negative(sources["input"])
+    return sources[source]

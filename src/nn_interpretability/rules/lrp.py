@@ -1,0 +1,235 @@
+"""The rulebook of layer-wise relevance propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nn_interpretability.engine.mode import Call, Passed, SurrogateMode, Treated, Treatment, Uncovered
+from nn_interpretability.engine.operations import (
+    BATCH_NORM,
+    HOMOGENEOUS_ACTIVATIONS,
+    LINEAR,
+    MAX_POOL,
+    PRODUCTS,
+    QUOTIENTS,
+    SMOOTH_ACTIVATIONS,
+    TRANSPARENT,
+    LinearOperation,
+    bind_linear,
+    changed_in_place,
+    depends_on_input,
+    tensors_in,
+)
+from nn_interpretability.engine.stabilizer import Stabilizer
+from nn_interpretability.engine.surrogate import behind_a_graft, graft
+from nn_interpretability.engine.trace import TraceRecorder
+from nn_interpretability.errors import ConfigError
+from nn_interpretability.rules.activation import pass_through
+from nn_interpretability.rules.affine import Affine, BatchNorm
+from nn_interpretability.rules.composite import ByName, Composite, Place, RuleSettings
+from nn_interpretability.rules.linear import LinearRule, LinearSurrogate, linear_rule
+from nn_interpretability.rules.pooling import PoolingRule, pool
+
+
+@dataclass(frozen=True)
+class LRPSettings:
+    """What a user asked of LRP.
+
+    Attributes
+    ----------
+    defaults
+        Settings of the rule for layers that nothing else names.
+    input_rule
+        Rule of the layers that see the input, or None.
+    composite
+        Rules by place, or None.
+    pooling
+        Rule of max-pooling that the composite does not name.
+    """
+
+    defaults: Mapping[str, Any]
+    input_rule: RuleSettings | None
+    composite: Composite | None
+    pooling: PoolingRule
+
+
+@dataclass(frozen=True)
+class _Produced:
+    """A linear operation whose result has been seen, for a batch norm that may follow."""
+
+    operation: LinearOperation
+    local_input: Tensor
+    local_output: Tensor
+    inputs: list[Tensor]
+    place: Place
+    output: Tensor
+    version: int
+
+
+class LRPRulebook:
+    """Gives each operation of one forward pass its rule.
+
+    Parameters
+    ----------
+    settings
+        What the user asked for.
+    recorder
+        Keeps the conservation trace; None for none.
+    """
+
+    def __init__(self, settings: LRPSettings, recorder: TraceRecorder | None = None) -> None:
+        self._settings = settings
+        self._recorder = recorder
+        self._places: list[Place] = []
+        self._count = 0
+        self._produced: dict[int, _Produced] = {}
+
+    def treat(self, call: Call, context: SurrogateMode) -> Treatment:
+        """The treatment of one call."""
+        name = call.name
+        if name in LINEAR:
+            return self._linear(call, context)
+        if name in BATCH_NORM:
+            return self._batch_norm(call, context)
+        if name in MAX_POOL:
+            return self._max_pool(call, context)
+        if name in SMOOTH_ACTIVATIONS:
+            return pass_through(call) or Uncovered(name)
+        if name in PRODUCTS or name in QUOTIENTS:
+            return self._product(call)
+        if name in TRANSPARENT or name in HOMOGENEOUS_ACTIVATIONS:
+            return Passed()
+        return Uncovered(name)
+
+    def check(self) -> None:
+        """After the forward pass: does the composite fit the model?
+
+        Raises
+        ------
+        ConfigError
+            If it names layers that the model does not have.
+        """
+        if isinstance(self._settings.composite, ByName):
+            self._settings.composite.check(self._places)
+
+    def rule_at(self, place: Place) -> LinearRule:
+        """The rule of a weight layer.
+
+        Raises
+        ------
+        ConfigError
+            If the rule needs the bounds of the pixels at a layer that does not see the input.
+        """
+        settings = self._settings
+        place = replace(place, count=self._count)
+        chosen: RuleSettings | None = settings.composite(place) if settings.composite else None
+        if place.sees_input and settings.input_rule is not None:
+            chosen = settings.input_rule
+        rule = linear_rule(chosen if chosen is not None else {}, settings.defaults)
+        if rule.needs_bounds and not place.sees_input:
+            raise ConfigError(f"The rule {rule.name!r} is for layers that see the input; {place.layer!r} does not.")
+        return rule
+
+    def _linear(self, call: Call, context: SurrogateMode) -> Treatment:
+        bound = bind_linear(call.function, call.args, call.kwargs)
+        if bound is None:
+            return Uncovered(f"{call.name} whose weight depends on the input")
+        values, weight, bias, settings, options = bound
+        layer = context.layer_name(call.name, weight)
+        detached = None if bias is None else bias.detach()
+        operation = LinearOperation(
+            layer, call.name, call.function, values, weight.detach(), detached, settings, options, self._count
+        )
+        place = Place(layer, call.name, self._count, 0, not behind_a_graft(values))
+        self._count += 1
+        self._places.append(place)
+        local = values.detach().requires_grad_(True)
+        with torch.enable_grad():
+            output = operation.apply(local, operation.weight, operation.bias)
+        inputs = self._with_bounds(values, place, context)
+        return Treated(self._grafted(operation, local, output, inputs, place))
+
+    def _with_bounds(self, values: Tensor, place: Place, context: SurrogateMode) -> list[Tensor]:
+        if context.bounds is None or not place.sees_input:
+            return [values]
+        bounds = context.bounds.of(values)
+        return [values] if bounds is None else [values, *bounds]
+
+    def _grafted(
+        self, operation: LinearOperation, local: Tensor, output: Tensor, inputs: list[Tensor], place: Place
+    ) -> Tensor:
+        row = -1 if self._recorder is None else self._recorder.enter(operation.layer)
+
+        def rule() -> LinearRule:
+            chosen = self.rule_at(place)
+            if chosen.needs_bounds and len(inputs) == 1:
+                raise ConfigError(
+                    f"The rule {chosen.name!r} at {place.layer!r} needs the bounds of its input: give input_bounds; "
+                    "in front of this layer only reshaping, padding and elementwise scaling may stand."
+                )
+            return chosen
+
+        surrogate = LinearSurrogate(operation, local, output, rule, self._recorder, row)
+        grafted = graft(output.detach(), surrogate, inputs)
+        self._produced[id(grafted)] = _Produced(
+            operation, local, output, inputs, place, grafted, grafted._version
+        )
+        return grafted
+
+    def _batch_norm(self, call: Call, context: SurrogateMode) -> Treatment:
+        norm = BatchNorm.of(call)
+        if norm is None:
+            return Uncovered(f"{call.name} with the statistics of the batch")
+        produced = self._produced.get(id(norm.input))
+        if produced is not None and not changed_in_place(produced.output, produced.version):
+            operation = norm.folded_into(produced.operation)
+            if operation is not None:
+                return Treated(self._folded(call, produced, operation))
+        if self._recorder is None:
+            return Passed()
+        local = norm.input.detach().requires_grad_(True)
+        with torch.enable_grad():
+            output = call.on(local)
+        row = self._recorder.enter(context.layer_name(call.name))
+        return Treated(graft(output.detach(), Affine(local, output, self._recorder, row), [norm.input]))
+
+    def _folded(self, call: Call, produced: _Produced, operation: LinearOperation) -> Tensor:
+        """The linear layer and its batch norm as one operation; the layer's own graft is passed by."""
+        with torch.enable_grad():
+            output = call.on(produced.local_output)
+        return self._grafted(operation, produced.local_input, output, produced.inputs, produced.place)
+
+    def _max_pool(self, call: Call, context: SurrogateMode) -> Treatment:
+        kind = call.name.removesuffix("_with_indices")
+        layer = context.layer_name(kind)
+        place = Place(layer, kind)
+        self._places.append(place)
+        settings = self._settings
+        chosen = settings.composite(place) if settings.composite else None
+        rule = settings.pooling if chosen is None else pooling_rule(chosen, settings.pooling)
+        return pool(call, rule, self._recorder, layer)
+
+    @staticmethod
+    def _product(call: Call) -> Treatment:
+        """A product with constants is linear; a product of two things that depend on the input has no rule."""
+        depending = depends_on_input(tensors_in((call.args, call.kwargs)))
+        divisor = call.args[1] if call.name in QUOTIENTS and len(call.args) > 1 else None
+        by_input = isinstance(divisor, Tensor) and divisor.requires_grad
+        if call.name.startswith("r") and call.name in QUOTIENTS:
+            by_input = True
+        return Uncovered(call.name) if len(depending) > 1 or by_input else Passed()
+
+
+def pooling_rule(settings: RuleSettings, default: PoolingRule) -> PoolingRule:
+    """The rule of a max-pooling that a composite names: ``"0"`` leaves it as it is, ``"epsilon"`` stabilizes it."""
+    given = {"rule": settings} if isinstance(settings, str) else dict(settings)
+    if given.get("rule") == "epsilon":
+        return replace(default, stabilizer=Stabilizer.of(given.get("epsilon", {"rms": 0.25})))
+    if given.get("rule") == "0":
+        return default
+    raise ConfigError(f"Max-pooling has the rules '0' and 'epsilon', not {given.get('rule')!r}.")

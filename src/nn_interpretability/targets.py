@@ -1,0 +1,156 @@
+"""What is explained: a class, several, a weighting of classes, or any function of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nn_interpretability.errors import ConfigError
+
+ScoreFunction = Callable[[Tensor], Tensor]
+Target = None | int | str | Sequence[int] | Tensor | ScoreFunction
+
+_GAUSS_POINTS = 32
+
+
+@dataclass(frozen=True)
+class ResolvedTarget:
+    """A target, decided for one batch.
+
+    Attributes
+    ----------
+    description
+        For metadata: ``"predicted"``, ``"class 3"``, ``"classes"``, ``"all"``, ``"weights"`` or ``"function"``.
+    starts
+        Start signals of the backward passes, shape ``(M, N, K)``; M is 1, or the number of classes for ``"all"``.
+    scores
+        What each of them explains, shape ``(M, N)``, summed in float64.
+    classes
+        Class of each image, shape ``(N,)``; None where the target is not one class.
+    stacked
+        Whether the results keep an axis for targets.
+    """
+
+    description: str
+    starts: Tensor
+    scores: Tensor
+    classes: Tensor | None
+    stacked: bool
+
+
+def resolve_target(
+    target: Target, output: Tensor, *, start: Literal["derivative", "path"] = "derivative"
+) -> ResolvedTarget:
+    r"""Decide a target once, for scores that have been computed.
+
+    Parameters
+    ----------
+    target
+        None for the class of the largest score of each image; a class; one class per image; ``"all"``; weights of
+        shape ``(N, K)`` (the score is then their sum of products with the scores); or a function of the scores
+        ``(N, K) -> (N,)``.
+    output
+        Scores, shape ``(N, K)``.
+    start
+        For a function only. ``"derivative"`` starts from its derivative. ``"path"`` starts from the mean derivative
+        along the straight line from 0, :math:`\int_0^1 \partial t(\tau z) / \partial z_k \, d\tau` (Gauss-Legendre, 32
+        points), for which :math:`\sum_k s_k z_k = t(z) - t(0)`: what a method that conserves relevance needs.
+
+    Raises
+    ------
+    ConfigError
+        If the target does not fit the scores.
+    """
+    if callable(target):
+        return _function_target(target, output, start)
+    if isinstance(target, str):
+        return _all_classes(target, output)
+    if target is None:
+        return _class_target(output.argmax(dim=1), output, "predicted")
+    values = _as_tensor(target, output)
+    if values.is_floating_point():
+        return _weight_target(values, output)
+    description = f"class {int(values)}" if values.dim() == 0 else "classes"
+    return _class_target(values, output, description)
+
+
+def _as_tensor(target: int | Sequence[int] | Tensor, output: Tensor) -> Tensor:
+    if isinstance(target, bool) or not isinstance(target, int | Sequence | Tensor | np.ndarray | np.integer):
+        raise ConfigError(
+            f"target={target!r} is not allowed: give None (the predicted class), a class, one class per image, 'all', "
+            "weights of shape (images, classes), or a function of the scores."
+        )
+    return torch.as_tensor(target, device=output.device)
+
+
+def _class_target(classes: Tensor, output: Tensor, description: str) -> ResolvedTarget:
+    samples, count = output.shape
+    if classes.dtype in (torch.bool, torch.complex64) or classes.dim() > 1:
+        raise ConfigError(f"A target of shape {tuple(classes.shape)} and type {classes.dtype} is not one class per image.")
+    if classes.dim() == 1 and len(classes) != samples:
+        raise ConfigError(f"The target names {len(classes)} classes for {samples} images; give one per image.")
+    outside = (classes < 0) | (classes >= count)
+    if bool(outside.any()):
+        worst = classes.reshape(-1)[outside.reshape(-1)][0].item()
+        raise ConfigError(f"target={worst} is not a class of this model: its classes are 0 to {count - 1}.")
+    classes = classes.to(torch.int64).expand(samples)
+    start = torch.zeros_like(output).scatter_(1, classes[:, None], 1.0)
+    scores = output.gather(1, classes[:, None])[:, 0]
+    return ResolvedTarget(description, start[None], scores[None].double(), classes.clone(), stacked=False)
+
+
+def _all_classes(target: str, output: Tensor) -> ResolvedTarget:
+    if target != "all":
+        raise ConfigError(f"target={target!r} is not allowed: the only word is 'all', for all classes at once.")
+    count = output.shape[1]
+    starts = torch.eye(count, dtype=output.dtype, device=output.device)[:, None, :].expand(-1, len(output), -1)
+    return ResolvedTarget("all", starts, output.T.double(), None, stacked=True)
+
+
+def _weight_target(weights: Tensor, output: Tensor) -> ResolvedTarget:
+    if weights.shape != output.shape:
+        raise ConfigError(
+            f"The target weights have shape {tuple(weights.shape)}, the scores {tuple(output.shape)}: they must agree. "
+            "(Classes are given as integers.)"
+        )
+    if not bool(torch.isfinite(weights).all()):
+        raise ConfigError("The target weights contain NaN or infinite values.")
+    weights = weights.to(output)
+    scores = (weights.double() * output.double()).sum(dim=1)
+    return ResolvedTarget("weights", weights[None], scores[None], None, stacked=False)
+
+
+def _function_target(function: ScoreFunction, output: Tensor, start: str) -> ResolvedTarget:
+    scores = _evaluate(function, output)
+    if start == "derivative":
+        return ResolvedTarget("function", _slope(function, output)[None], scores[None].double(), None, stacked=False)
+    nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
+    mean = torch.zeros_like(output, dtype=torch.float64)
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        mean += weight * _slope(function, float(node) * output).double()
+    change = scores.double() - _evaluate(function, torch.zeros_like(output)).double()
+    return ResolvedTarget("function", mean.to(output.dtype)[None], change[None], None, stacked=False)
+
+
+def _slope(function: ScoreFunction, output: Tensor) -> Tensor:
+    with torch.enable_grad():
+        scores = output.detach().requires_grad_(True)
+        values = function(scores)
+        if not values.requires_grad:
+            raise ConfigError("The target function does not depend on the scores in a differentiable way.")
+        (slope,) = torch.autograd.grad(values.sum(), scores)
+    return slope
+
+
+def _evaluate(function: ScoreFunction, output: Tensor) -> Tensor:
+    with torch.no_grad():
+        values = function(output)
+    if not isinstance(values, Tensor) or values.shape != output.shape[:1]:
+        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise ConfigError(f"The target function returned {found}; it must return one value per image, ({len(output)},).")
+    return values
