@@ -14,15 +14,15 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 # Each job is a new process and would compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Rules that call a program by its name find that of the environment.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 run_tool = python=$$(tools/find_python.sh '$(PYTHON)') && "$$python" tools/$(1)
-snakemake = .venv/bin/snakemake --cores $(CORES) --resources gpu=1
+# Rules and tests that call a program by its name find that of the environment.
+in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
+snakemake = $(in_venv) snakemake --cores $(CORES) --resources gpu=1
 
 # All checks are run, and one that fails makes the whole fail.
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
-run_checks = status=0; for check in $(CHECKS); do echo "$$check"; .venv/bin/$$check || status=1; done
+run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
 
 .PHONY: help report report-html smoke test check clean
 .PHONY: environment test-environment latex latex-if-possible
@@ -46,7 +46,7 @@ smoke: latex environment ## the whole workflow, small, in results-smoke/
 
 test: latex-if-possible test-environment ## the tools' checks and all tests
 	@$(run_checks); \
-	.venv/bin/python -m pytest --numprocesses $(CORES) --dist loadfile --durations=10 $(ARGS) || status=1; \
+	$(in_venv) python -m pytest --numprocesses $(CORES) --dist loadfile --durations=10 $(ARGS) || status=1; \
 	exit $$status
 
 check: test-environment ## ruff, mypy, snakefmt and snakemake --lint
