@@ -76,17 +76,17 @@ class Attribution:
         return (self.total - score).abs() / score.abs().clamp(min=_TINY)
 
     def save(self, path: str | Path) -> None:
-        """Write everything but the trace's names of rules to an HDF5 file (schema ``attribution/1``)."""
-        from nn_interpretability.study.attribution_files import save_attribution
+        """Write to an HDF5 file; see :mod:`nn_interpretability.storage.attribution_file`."""
+        from nn_interpretability.storage.attribution_file import save_attribution
 
-        save_attribution(self, Path(path))
+        save_attribution(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Attribution:
         """Read what :meth:`save` wrote."""
-        from nn_interpretability.study.attribution_files import load_attribution
+        from nn_interpretability.storage.attribution_file import load_attribution
 
-        return load_attribution(Path(path))
+        return load_attribution(path)
 
     def plot(self, images: Tensor | None = None) -> Figure:
         """Draw the maps side by side, on one scale with zero in the middle."""

@@ -91,7 +91,9 @@ def _as_tensor(target: int | Sequence[int] | Tensor, output: Tensor) -> Tensor:
 def _class_target(classes: Tensor, output: Tensor, description: str) -> ResolvedTarget:
     samples, count = output.shape
     if classes.dtype in (torch.bool, torch.complex64) or classes.dim() > 1:
-        raise ConfigError(f"A target of shape {tuple(classes.shape)} and type {classes.dtype} is not one class per image.")
+        raise ConfigError(
+            f"A target of shape {tuple(classes.shape)} and type {classes.dtype} is not one class per image."
+        )
     if classes.dim() == 1 and len(classes) != samples:
         raise ConfigError(f"The target names {len(classes)} classes for {samples} images; give one per image.")
     outside = (classes < 0) | (classes >= count)
@@ -152,5 +154,7 @@ def _evaluate(function: ScoreFunction, output: Tensor) -> Tensor:
         values = function(output)
     if not isinstance(values, Tensor) or values.shape != output.shape[:1]:
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise ConfigError(f"The target function returned {found}; it must return one value per image, ({len(output)},).")
+        raise ConfigError(
+            f"The target function returned {found}; it must return one value per image, ({len(output)},)."
+        )
     return values

@@ -9,15 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nn_interpretability.engine.operations import TRANSPARENT
+from nn_interpretability.engine.operations import ELEMENTWISE
 from nn_interpretability.errors import ConfigError
 
 Bound = float | Sequence[float] | Tensor
-
-# One tensor in, each value moved or scaled on its own: the bounds of the result are the results of the bounds.
-_FOLLOWED = (TRANSPARENT | set("mul imul rmul multiply div idiv truediv itruediv divide".split())) - set(
-    "cat concat concatenate stack hstack vstack interpolate upsample copy".split()
-)
 
 
 def bound_like(bound: Bound, images: Tensor, name: str) -> Tensor:
@@ -85,7 +80,7 @@ class PixelBounds:
     ) -> None:
         """Apply a call that was made on a tensor of known bounds to the bounds as well."""
         followed = [i for i, arg in enumerate(args) if isinstance(arg, Tensor) and id(arg) in self._known]
-        if name not in _FOLLOWED or len(followed) != 1 or not isinstance(result, Tensor):
+        if name not in ELEMENTWISE or len(followed) != 1 or not isinstance(result, Tensor):
             return
         place = followed[0]
         bounds = self._known[id(args[place])][1:]

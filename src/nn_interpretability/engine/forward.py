@@ -102,9 +102,7 @@ class Forward:
         last
             Whether the graph may be freed afterwards.
         """
-        gradients = torch.autograd.grad(
-            self._output, self.leaves, start, retain_graph=not last, allow_unused=True
-        )
+        gradients = torch.autograd.grad(self._output, self.leaves, start, retain_graph=not last, allow_unused=True)
         return [
             torch.zeros_like(leaf) if gradient is None else gradient
             for leaf, gradient in zip(self.leaves, gradients, strict=True)

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
-LINEAR = frozenset(
-    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
-)
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+LINEAR = _names("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d")
 
 # Piecewise linear through zero: the derivative is the secant, so relevance passes by the plain gradient.
-HOMOGENEOUS_ACTIVATIONS = frozenset("relu leaky_relu prelu rrelu".split())
+HOMOGENEOUS_ACTIVATIONS = _names("relu leaky_relu prelu rrelu")
 
-SMOOTH_ACTIVATIONS = frozenset(
-    "celu elu gelu hardshrink hardsigmoid hardswish hardtanh logsigmoid log_sigmoid mish relu6 selu sigmoid silu "
-    "softplus softshrink softsign tanh tanhshrink threshold clamp clip".split()
+SMOOTH_ACTIVATIONS = _names(
+    """celu elu gelu hardshrink hardsigmoid hardswish hardtanh logsigmoid log_sigmoid mish relu6 selu sigmoid silu
+    softplus softshrink softsign tanh tanhshrink threshold clamp clip"""
 )
 
 MAX_POOL = frozenset(
@@ -28,27 +30,33 @@ MAX_POOL = frozenset(
     for suffix in ("", "_with_indices")
 )
 
-BATCH_NORM = frozenset({"batch_norm"})
+BATCH_NORM = _names("batch_norm")
 
 # Linear in their input without weights of their own (or linear for given masks and switches): input times gradient
 # is conserved, which is the proportional redistribution of LRP-0.
-TRANSPARENT = frozenset(
-    "add iadd radd sub isub rsub subtract neg negative cat concat concatenate stack hstack vstack sum mean "
-    "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d lp_pool2d "
-    "view reshape flatten unflatten permute transpose t movedim moveaxis swapaxes squeeze unsqueeze expand expand_as "
-    "contiguous clone to float double half bfloat16 type type_as cpu cuda get getitem narrow select index_select "
-    "chunk split tensor_split unbind unfold roll flip repeat repeat_interleave tile view_as reshape_as "
-    "pad constant_pad_nd pixel_shuffle pixel_unshuffle channel_shuffle interpolate upsample identity "
-    "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout copy".split()
+TRANSPARENT = _names(
+    """add iadd radd sub isub rsub subtract neg negative cat concat concatenate stack hstack vstack sum mean
+    avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+    view reshape flatten unflatten permute transpose t movedim moveaxis swapaxes squeeze unsqueeze expand expand_as
+    contiguous clone to float double half bfloat16 type type_as cpu cuda get getitem narrow select index_select
+    chunk split tensor_split unbind unfold roll flip repeat repeat_interleave tile view_as reshape_as
+    pad constant_pad_nd pixel_shuffle pixel_unshuffle channel_shuffle interpolate upsample identity
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout copy"""
 )
 
 # Linear as long as only one operand depends on the input; a product or ratio of two such operands is not.
-PRODUCTS = frozenset(
-    "mul imul rmul multiply matmul rmatmul mm bmm addmm einsum bilinear div idiv truediv itruediv divide".split()
+PRODUCTS = _names(
+    """mul imul rmul multiply matmul rmatmul mm bmm addmm einsum bilinear
+    div idiv truediv itruediv divide rtruediv rdiv"""
 )
 
 # Of the quotient x / y only x may depend on the input.
-QUOTIENTS = frozenset("div idiv truediv itruediv divide rtruediv rdiv".split())
+QUOTIENTS = _names("div idiv truediv itruediv divide rtruediv rdiv")
+
+# One value in, one value out: each value is scaled on its own, or only moved.
+ELEMENTWISE = (TRANSPARENT | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
+    "cat concat concatenate stack hstack vstack sum mean interpolate upsample copy"
+)
 
 
 def function_name(function: Callable[..., Any]) -> str:

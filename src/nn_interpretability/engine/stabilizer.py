@@ -66,9 +66,7 @@ class Stabilizer:
             return cls(**value)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return cls(absolute=float(value))
-        raise ConfigError(
-            f"{value!r} is not a stabilizer: give a number >= 0, or a mapping such as {{'rms': 0.1}}."
-        )
+        raise ConfigError(f"{value!r} is not a stabilizer: give a number >= 0, or a mapping such as {{'rms': 0.1}}.")
 
     @property
     def adds_nothing(self) -> bool:

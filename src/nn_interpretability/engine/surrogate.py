@@ -39,7 +39,7 @@ class _Graft(torch.autograd.Function):
         return value[0]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         return (None, None, *ctx.surrogate.pull(gradients[0], ctx.saved_tensors))
 
@@ -57,7 +57,7 @@ def graft(value: Tensor, surrogate: Surrogate, inputs: Sequence[Tensor]) -> Tens
         Tensors that receive gradients.
     """
     # The list hides the value from autograd, which would otherwise take a returned argument for a view of it.
-    grafted: Tensor = _Graft.apply(surrogate, [value], *inputs)
+    grafted: Tensor = _Graft.apply(surrogate, [value], *inputs)  # type: ignore[no-untyped-call]
     return grafted
 
 

@@ -100,7 +100,7 @@ class LRP(Method):
         strict: bool = False,
     ) -> None:
         super().__init__(model)
-        defaults = {"rule": rule, "epsilon": epsilon, "gamma": gamma, "alpha": alpha, "beta": beta}
+        defaults: dict[str, Any] = {"rule": rule, "epsilon": epsilon, "gamma": gamma, "alpha": alpha, "beta": beta}
         defaults |= {"stabilizer": stabilizer, "bias": bias}
         linear_rule({}, defaults)  # bad values are named here, not in the middle of an explanation
         if input_rule not in ("z_box", None):
@@ -122,6 +122,7 @@ class LRP(Method):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
+        """Hyper-parameters, for metadata."""
         composite = self._composite
         bounds = self._bounds
         return {

@@ -24,6 +24,7 @@ class Secant(Surrogate):
         self._slope = torch.where(zero, 0.0, after / torch.where(zero, 1.0, before))
 
     def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """The gradient times the secant."""
         return (gradient * self._slope,)
 
 

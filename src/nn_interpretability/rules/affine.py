@@ -61,6 +61,7 @@ class Affine(Surrogate):
         self._recorder, self._row = recorder, row
 
     def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """The gradient as it is."""
         (pulled,) = torch.autograd.grad(self._output, self._input, gradient, retain_graph=True)
         received = self._value.double() * gradient.double()
         sent = self._input.double() * pulled.double()

@@ -79,6 +79,7 @@ class ByName:
         self._used: set[str] = set()
 
     def __call__(self, place: Place) -> RuleSettings | None:
+        """The rule of a layer, or None."""
         if place.layer in self._rules:
             self._used.add(place.layer)
             return self._rules[place.layer]

@@ -57,6 +57,7 @@ class FavourPositive:
     gamma: float
 
     def __call__(self, values: Tensor) -> Tensor:
+        """Apply to weights or biases."""
         return values + self.gamma * values.clamp(min=0)
 
 
@@ -271,6 +272,7 @@ class LinearSurrogate(Surrogate):
         self._ready: tuple[LinearRule, list[Tensor], list[_Fraction]] | None = None
 
     def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """Each part's share of the relevance, back through its contributions."""
         if self._ready is None:
             self._ready = self._prepare(inputs)
         rule, leaves, fractions = self._ready

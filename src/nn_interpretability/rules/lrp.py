@@ -35,6 +35,8 @@ from nn_interpretability.rules.composite import ByName, Composite, Place, RuleSe
 from nn_interpretability.rules.linear import LinearRule, LinearSurrogate, linear_rule
 from nn_interpretability.rules.pooling import PoolingRule, pool
 
+_POOLING_EPSILON = {"rms": 0.25}
+
 
 @dataclass(frozen=True)
 class LRPSettings:
@@ -107,7 +109,7 @@ class LRPRulebook:
         return Uncovered(name)
 
     def check(self) -> None:
-        """After the forward pass: does the composite fit the model?
+        """Check, after the forward pass, that the composite fits the model.
 
         Raises
         ------
@@ -176,9 +178,7 @@ class LRPRulebook:
 
         surrogate = LinearSurrogate(operation, local, output, rule, self._recorder, row)
         grafted = graft(output.detach(), surrogate, inputs)
-        self._produced[id(grafted)] = _Produced(
-            operation, local, output, inputs, place, grafted, grafted._version
-        )
+        self._produced[id(grafted)] = _Produced(operation, local, output, inputs, place, grafted, grafted._version)
         return grafted
 
     def _batch_norm(self, call: Call, context: SurrogateMode) -> Treatment:
@@ -227,9 +227,9 @@ class LRPRulebook:
 
 def pooling_rule(settings: RuleSettings, default: PoolingRule) -> PoolingRule:
     """The rule of a max-pooling that a composite names: ``"0"`` leaves it as it is, ``"epsilon"`` stabilizes it."""
-    given = {"rule": settings} if isinstance(settings, str) else dict(settings)
+    given: dict[str, Any] = {"rule": settings} if isinstance(settings, str) else dict(settings)
     if given.get("rule") == "epsilon":
-        return replace(default, stabilizer=Stabilizer.of(given.get("epsilon", {"rms": 0.25})))
+        return replace(default, stabilizer=Stabilizer.of(given.get("epsilon", _POOLING_EPSILON)))
     if given.get("rule") == "0":
         return default
     raise ConfigError(f"Max-pooling has the rules '0' and 'epsilon', not {given.get('rule')!r}.")

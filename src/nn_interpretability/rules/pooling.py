@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
+from torch.nn import functional
 
 from nn_interpretability.engine.mode import Call, Passed, Treated, Treatment, Uncovered
 from nn_interpretability.engine.stabilizer import Stabilizer
@@ -32,7 +32,7 @@ class PoolingRule:
     """
 
     share: Literal["winner", "proportional"] = "winner"
-    stabilizer: Stabilizer = Stabilizer()
+    stabilizer: Stabilizer = field(default_factory=Stabilizer)
 
     @property
     def plain(self) -> bool:
@@ -78,6 +78,7 @@ class Proportional(Surrogate):
         self._recorder, self._row = recorder, row
 
     def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """The gradient of the numerator, scaled."""
         scaled = gradient * self._ratio
         (pulled,) = torch.autograd.grad(self._numerator, self._input, scaled, retain_graph=True)
         if self._recorder is not None and self._value is not None:
@@ -122,16 +123,10 @@ def _window_sum(name: str, local: Tensor, settings: Mapping[str, Any]) -> Tensor
     """Each window's mean, which is its sum up to a factor that cancels; None where there is no such function."""
     average = getattr(functional, name.replace("max", "avg"))
     if name.startswith("adaptive"):
-        pooled: Tensor = average(local, settings["kernel_size"] if "kernel_size" in settings else settings["output_size"])
-        return pooled
+        size = settings["kernel_size"] if "kernel_size" in settings else settings["output_size"]
+        return cast("Tensor", average(local, size))
     dilation = settings.get("dilation", 1)
     if any(step != 1 for step in (dilation if isinstance(dilation, list | tuple) else [dilation])):
         return None
-    pooled = average(
-        local,
-        settings["kernel_size"],
-        stride=settings.get("stride"),
-        padding=settings.get("padding", 0),
-        ceil_mode=settings.get("ceil_mode", False),
-    )
-    return pooled
+    shape = {key: settings[key] for key in ("stride", "padding", "ceil_mode") if key in settings}
+    return cast("Tensor", average(local, settings["kernel_size"], **shape))

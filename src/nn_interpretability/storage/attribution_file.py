@@ -1,0 +1,151 @@
+"""Attributions in HDF5: the layout ``attribution/1``.
+
+==========================  =============================================================================
+``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``
+``images``                  the explained images, where they were given
+``output``                  the explained score ``[sample]`` (``[sample, target]``), float64
+``logits, probabilities``   scores of the model and their softmax ``[sample, class]``
+``predicted, target``       class of the largest score, and the explained class, ``[sample]``
+``label``                   true class ``[sample]``, where it is known
+``completeness_error``      relative gap between the sum of a map and its score, for methods that sum to it
+``trace_*``                 the conservation trace ``[layer, sample]``, where it was kept
+==========================  =============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hdf5
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nn_interpretability.attribution import Attribution
+    from nn_interpretability.engine.trace import ConservationTrace
+
+SCHEMA = "attribution/1"
+_PIXELS = {4: ("channel", "y", "x"), 3: ("channel", "position"), 2: ("feature",)}
+
+
+def save_attribution(
+    attribution: Attribution,
+    path: Path | str,
+    *,
+    images: Tensor | None = None,
+    label: Tensor | None = None,
+    params: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an attribution, whole or not at all.
+
+    Parameters
+    ----------
+    attribution
+        What to store.
+    path
+        The file.
+    images, label
+        The explained images ``(N, ...)`` and their true classes ``(N,)``.
+    params
+        What was asked for, beside method, hyper-parameters and target, which are always stored.
+    provenance
+        What made the file.
+    """
+    arrays = _arrays(attribution, images, label)
+    scales: dict[str, Any] = {}
+    trace = attribution.trace
+    if trace is not None:
+        arrays |= _trace_arrays(trace)
+        scales["layer"] = np.asarray(trace.layers, dtype=object)
+    described = {
+        "method": attribution.method,
+        "parameters": dict(attribution.parameters),
+        "target": attribution.target_description,
+        "conserving": attribution.conserving,
+        "coverage": {key: dict(value) for key, value in attribution.coverage.items()},
+    }
+    if trace is not None:
+        described["rules"] = list(trace.rules)
+    described |= dict(params or {})
+    write_hdf5(path, arrays, schema=SCHEMA, params=described, provenance=provenance or {}, scales=scales)
+
+
+def load_attribution(path: Path | str) -> Attribution:
+    """Read an attribution as tensors on the CPU.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the file is damaged, or not an attribution.
+    """
+    import torch
+
+    from nn_interpretability.attribution import Attribution
+
+    product = read_hdf5(path, schema=SCHEMA)
+
+    def tensor(name: str) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(product.arrays[name].values))
+
+    params = product.params
+    return Attribution(
+        values=tensor("values"),
+        score=tensor("output"),
+        logits=tensor("logits"),
+        target=tensor("target") if "target" in product.arrays else None,
+        conserving=params["conserving"],
+        method=params["method"],
+        parameters=params["parameters"],
+        target_description=params["target"],
+        coverage=params["coverage"],
+        trace=_load_trace(product) if "trace_received" in product.arrays else None,
+    )
+
+
+def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | None) -> dict[str, Array]:
+    stacked = attribution.score.dim() == 2
+    pixels = _PIXELS[attribution.values.dim() - stacked]
+    samples = ("sample", "target") if stacked else ("sample",)
+    logits = attribution.logits.double()
+    arrays = {
+        "values": Array(_numpy(attribution.values), (*samples, *pixels)),
+        "output": Array(_numpy(attribution.score), samples),
+        "logits": Array(_numpy(attribution.logits), ("sample", "class")),
+        "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
+        "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
+    }
+    optional = {"images": images, "label": label, "target": attribution.target}
+    for name, value in optional.items():
+        if value is not None:
+            arrays[name] = Array(_numpy(value), ("sample", *pixels) if name == "images" else ("sample",))
+    error = attribution.completeness_error
+    if error is not None:
+        arrays["completeness_error"] = Array(_numpy(error), samples)
+    return arrays
+
+
+def _trace_arrays(trace: ConservationTrace) -> dict[str, Array]:
+    from nn_interpretability.engine.trace import PARTS
+
+    dims = ("layer", "sample", "target")[: trace.received.dim()]
+    arrays = {f"trace_{part}": Array(_numpy(getattr(trace, part)), dims) for part in PARTS}
+    return arrays | {"trace_unaccounted": Array(_numpy(trace.unaccounted), dims[1:])}
+
+
+def _load_trace(product: Product) -> ConservationTrace:
+    import torch
+
+    from nn_interpretability.engine.trace import PARTS, ConservationTrace
+
+    parts = {name: torch.from_numpy(product.arrays[f"trace_{name}"].values) for name in (*PARTS, "unaccounted")}
+    layers = tuple(str(name) for name in product.scales["layer"])
+    return ConservationTrace(layers, tuple(product.params["rules"]), **parts)
+
+
+def _numpy(value: Tensor) -> Any:
+    return value.detach().cpu().numpy()

@@ -1,0 +1,83 @@
+"""One attribution job: a model, the pictures of a probe, a method, a file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nn_interpretability.data import probes
+from nn_interpretability.errors import ConfigError
+from nn_interpretability.models import build_model
+from nn_interpretability.models.weights import load_weights
+from nn_interpretability.registry import method_entry
+from nn_interpretability.storage.attribution_file import save_attribution
+
+LOGGER = logging.getLogger(__name__)
+TARGETS = ("label", "predicted", "all")
+
+
+def attribute(
+    weights: Path | str,
+    probe: Path | str,
+    output: Path | str,
+    *,
+    architecture: str,
+    method: str,
+    parameters: Mapping[str, Any],
+    target: str,
+    description: Mapping[str, Any],
+    device: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Explain the pictures of a probe and store the result.
+
+    Parameters
+    ----------
+    weights, probe
+        Weights of the model and the probe file.
+    output
+        The attribution file.
+    architecture
+        Name of the network.
+    method, parameters
+        Name of the method in the registry, and its hyper-parameters. LRP keeps its conservation trace.
+    target
+        ``"label"`` (the true class of each picture), ``"predicted"`` or ``"all"``.
+    description
+        Stored with the parameters: names of the attribution, the model and the probe.
+    device
+        ``"cpu"`` or ``"cuda"``.
+    provenance
+        What makes the file.
+
+    Raises
+    ------
+    ConfigError
+        If the target, the method or a hyper-parameter is not allowed.
+    """
+    if target not in TARGETS:
+        raise ConfigError(f"target={target!r} is not allowed: choose one of {', '.join(map(repr, TARGETS))}.")
+    pictures = probes.load(probe)
+    model = load_weights(build_model(architecture), weights).to(device)
+    images = torch.from_numpy(pictures.images).to(device)
+    labels = torch.from_numpy(pictures.labels)
+    entry = method_entry(method)
+    options = dict(parameters)
+    if "trace" in entry.parameters["properties"]:
+        options.setdefault("trace", True)
+    explained = entry.load()(model, **options).interpret(
+        images, {"label": labels, "predicted": None, "all": "all"}[target]
+    )
+    LOGGER.info("%s explained %d pictures on %s", method, len(images), device)
+    save_attribution(
+        explained,
+        output,
+        images=images,
+        label=labels,
+        params={"parameters": dict(parameters), "target": target, **description},
+        provenance=provenance,
+    )

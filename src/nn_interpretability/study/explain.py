@@ -1,0 +1,135 @@
+"""Explain one picture from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor, nn
+
+from nn_interpretability.attribution import Attribution
+from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.models import architectures, build_model
+from nn_interpretability.models.weights import load_weights
+from nn_interpretability.registry import method_entry
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_RESIZE, _CROP = 256, 224
+
+
+def explain_picture(
+    picture: Path | str,
+    *,
+    model: str,
+    weights: Path | str | None,
+    method: str,
+    parameters: Mapping[str, Any],
+    target: int | None,
+    device: str = "cpu",
+) -> tuple[Attribution, Tensor]:
+    """Explain what a model sees in a picture.
+
+    Parameters
+    ----------
+    picture
+        A picture file that Pillow reads.
+    model
+        ``"torchvision:NAME"`` for a classifier of torchvision (the picture is resized to 256, cropped to 224 and
+        normalised as for ImageNet), or the name of a network of the study (28 x 28, grey).
+    weights
+        A ``.safetensors`` file or a state dict; required.
+    method, parameters
+        Name of the method in the registry, and its hyper-parameters. For a torchvision model LRP gets the pixel
+        bounds that belong to the normalisation, unless they are given.
+    target
+        The class to explain; None for the predicted one.
+    device
+        ``"cpu"`` or ``"cuda"``.
+
+    Returns
+    -------
+    Attribution, Tensor
+        The explanation, and the picture as the model saw it, ``(1, C, H, W)`` with values in [0, 1].
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model or method.
+    DataError
+        If the picture or the weights cannot be read, or no weights were given.
+    """
+    entry = method_entry(method)
+    if weights is None:
+        raise DataError("No weights were given: an explanation of a random network says nothing. Use --weights FILE.")
+    network = load_weights(_network(model), weights).to(device).eval()
+    natural = model.startswith("torchvision:")
+    pixels = (_photograph(picture) if natural else _digit(picture)).to(device)
+    options = dict(parameters)
+    if natural and "input_bounds" in entry.parameters["properties"]:
+        options.setdefault("input_bounds", _normalised_bounds())
+    images = _normalise(pixels) if natural else pixels
+    return entry.load()(network, **options).interpret(images, target), pixels
+
+
+def _network(name: str) -> nn.Module:
+    if not name.startswith("torchvision:"):
+        if name not in architectures():
+            raise ConfigError(
+                f"model={name!r} is not known: give torchvision:NAME (torchvision:resnet18), or one of "
+                f"{', '.join(architectures())}."
+            )
+        return build_model(name)
+    from torchvision.models import get_model, list_models
+
+    import nn_interpretability  # noqa: F401 (makes torchvision importable beside a CPU-only torch)
+
+    wanted = name.removeprefix("torchvision:")
+    import torchvision.models
+
+    if wanted not in list_models(module=torchvision.models):
+        raise ConfigError(f"torchvision has no classifier {wanted!r}; torchvision.models.list_models() names them.")
+    # The initial weights are overwritten; fork_rng keeps their drawing out of the caller's random numbers.
+    with torch.random.fork_rng(devices=[]):
+        network: nn.Module = get_model(wanted, weights=None)
+    return network
+
+
+def _open(picture: Path | str, mode: str) -> Image.Image:
+    try:
+        with Image.open(picture) as opened:
+            return opened.convert(mode)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no picture {picture}.") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise DataError(f"{picture} is not a picture that can be read: {error}.") from error
+
+
+def _photograph(picture: Path | str) -> Tensor:
+    image = _open(picture, "RGB")
+    scale = _RESIZE / min(image.size)
+    size = (round(image.width * scale), round(image.height * scale))
+    image = image.resize(size, Image.Resampling.BILINEAR)
+    left, top = (image.width - _CROP) // 2, (image.height - _CROP) // 2
+    cropped = np.asarray(image.crop((left, top, left + _CROP, top + _CROP)), dtype=np.float32) / 255
+    return torch.from_numpy(cropped).permute(2, 0, 1)[None].contiguous()
+
+
+def _digit(picture: Path | str) -> Tensor:
+    image = _open(picture, "L").resize((28, 28), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)[None, None]
+
+
+def _normalise(pixels: Tensor) -> Tensor:
+    mean, std = (pixels.new_tensor(v).reshape(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    return (pixels - mean) / std
+
+
+def _normalised_bounds() -> tuple[Sequence[float], Sequence[float]]:
+    """The bounds of normalised pixels, from the same arithmetic in float32 as the pixels themselves."""
+    ends = [_normalise(torch.full((1, 3, 1, 1), end)).flatten().tolist() for end in (0.0, 1.0)]
+    return ends[0], ends[1]

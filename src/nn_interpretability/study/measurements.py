@@ -1,0 +1,117 @@
+"""Measurements of models and attributions, as rows of one long table.
+
+Every measurement is a row ``method, model, image, class, seed, metric, value``; a job writes its own part, and the
+table is their concatenation. Cells that do not apply are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nn_interpretability.storage.hdf5 import Product, read_hdf5
+from nn_interpretability.storage.product import read_csv, read_json, write_csv
+
+COLUMNS = ("method", "model", "image", "class", "seed", "metric", "value")
+_TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
+
+
+def measure_attribution(
+    attribution_h5: Path | str, output_csv: Path | str, *, name: str, model: str, seed: int
+) -> None:
+    r"""Measure each map of an attribution file.
+
+    Metrics: ``score`` (what is explained, in logits), ``sum`` of the map, ``completeness_error``
+    :math:`|\sum R - f|/|f|` for methods that sum to the score, ``negative_share`` of :math:`|R|`, ``gini`` of
+    :math:`|R|` (0: spread evenly, 1: all on one pixel), ``ink_share`` of :math:`|R|` on pixels that are not black, and
+    for LRP ``trace.<layer>.<part>``, in units of the score.
+
+    Parameters
+    ----------
+    attribution_h5, output_csv
+        The attribution file and the part of the table.
+    name, model, seed
+        The attribution's and the model's name, and the seed of the model.
+    """
+    product = read_hdf5(attribution_h5, schema="attribution/1")
+    if product.arrays["output"].values.ndim > 1:
+        metrics = _measure_all_targets(product)
+        classes = np.tile(np.arange(product.arrays["output"].values.shape[1]), len(product.arrays["output"].values))
+        images = np.repeat(np.arange(len(product.arrays["output"].values)), len(product.scales["target"]))
+    else:
+        metrics = _measure(product, product.arrays["values"].values, product.arrays["output"].values)
+        metrics |= _trace(product)
+        classes = product.arrays["target"].values
+        images = np.arange(len(classes))
+    identity = {"method": name, "model": model, "image": images, "class": classes, "seed": seed}
+    frames = [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
+    write_csv(output_csv, pd.concat(frames, ignore_index=True)[list(COLUMNS)])
+
+
+def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -> None:
+    """The quality of a model on test and validation data, from its card: ``test.accuracy``, ``test.nll``, ..."""
+    card = read_json(card_json)
+    rows = [
+        {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": card[part][metric]}
+        for part in ("test", "validation")
+        for metric in ("accuracy", "nll", "ece")
+    ]
+    write_csv(output_csv, pd.DataFrame(rows).reindex(columns=list(COLUMNS)))
+
+
+def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:
+    """All parts as one table, in the order given."""
+    write_csv(output_csv, pd.concat([read_csv(part) for part in parts], ignore_index=True)[list(COLUMNS)])
+
+
+def _measure(product: Product, values: npt.NDArray[Any], score: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    maps = values.reshape(len(values), -1).astype(np.float64)
+    images = product.arrays["images"].values.reshape(len(product.arrays["images"].values), -1)
+    images = np.repeat(images, len(maps) // len(images), axis=0)
+    size = np.abs(maps)
+    total = np.maximum(size.sum(axis=1), np.finfo(np.float64).tiny)
+    metrics = {
+        "score": score.astype(np.float64),
+        "sum": maps.sum(axis=1),
+        "negative_share": np.where(maps < 0, size, 0).sum(axis=1) / total,
+        "gini": gini(size),
+        "ink_share": np.where(images > 0, size, 0).sum(axis=1) / total,
+    }
+    if "completeness_error" in product.arrays:
+        metrics["completeness_error"] = product.arrays["completeness_error"].values.reshape(-1)
+    return metrics
+
+
+def _measure_all_targets(product: Product) -> dict[str, npt.NDArray[Any]]:
+    values = product.arrays["values"].values
+    flat = values.reshape(-1, *values.shape[2:])
+    return _measure(product, flat, product.arrays["output"].values.reshape(-1))
+
+
+def _trace(product: Product) -> Mapping[str, npt.NDArray[Any]]:
+    if "trace_received" not in product.arrays:
+        return {}
+    return {
+        f"trace.{layer}.{part}": product.arrays[f"trace_{part}"].values[row]
+        for row, layer in enumerate(product.scales["layer"])
+        for part in _TRACE_PARTS
+    }
+
+
+def gini(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    r"""Gini index of each row of values that are not negative.
+
+    .. math:: G = \frac{\sum_i (2 i - n - 1)\, v_{(i)}}{n \sum_i v_i}, \qquad v_{(1)} \le \dots \le v_{(n)}
+
+    0 where all values are equal (or zero), (n - 1) / n where one value has everything (Hurley and Rickard 2009).
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=1)
+    count = ordered.shape[1]
+    weights = 2 * np.arange(1, count + 1) - count - 1
+    total = np.maximum(ordered.sum(axis=1), np.finfo(np.float64).tiny)
+    return np.asarray((ordered * weights).sum(axis=1) / (count * total), dtype=np.float64)
