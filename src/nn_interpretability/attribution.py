@@ -90,7 +90,7 @@ class Attribution:
 
     def plot(self, images: Tensor | None = None) -> Figure:
         """Draw the maps side by side, on one scale with zero in the middle."""
-        from nn_interpretability.plotting.heatmaps import plot_attribution
+        from nn_interpretability.plotting.attribution_plot import plot_attribution
 
         return plot_attribution(self, images)
 
