@@ -1,0 +1,122 @@
+"""Reading and writing weights, without ever running code that a file brings along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from nn_interpretability.errors import DataError
+from nn_interpretability.storage.lock import results_root
+from nn_interpretability.storage.product import recorded_digest, verified, writing
+
+PICKLES = (".pt", ".pth")
+
+
+def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
+    """Read weights into a model.
+
+    Parameters
+    ----------
+    model
+        Filled in place, only after everything was found right; training flag and devices stay as they are.
+    path
+        A ``.safetensors`` file, or a state dict saved by torch as ``.pt`` or ``.pth``.
+
+    Returns
+    -------
+    Module
+        The same model.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, of another kind, damaged, or holds code; if names or shapes are not those of
+        the model; if a number is NaN or infinite.
+    BrokenProductError
+        If the file is a result of an earlier job and not what that job wrote.
+    """
+    path = Path(path)
+    # Only what a job has written is set aside when it is damaged, never a file of the user's.
+    if results_root(path) is not None and recorded_digest(path) is not None:
+        verified(path)
+    state = _read(path)
+    _check(model, state, path)
+    model.load_state_dict(state)
+    return model
+
+
+def save_weights(model: nn.Module, path: Path | str) -> None:
+    """Write a model's weights as ``.safetensors``, whole or not at all; equal weights give equal bytes."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+
+    def check(written: Path) -> None:
+        _check(model, _read(written), written)
+
+    with writing(path, check=check) as temporary:
+        # One entry of metadata at most: more are written in random order.
+        save_file(state, temporary, metadata={"format": "pt"})
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix not in {".safetensors", *PICKLES}:
+        raise DataError(f"{path} cannot be read as weights; the file types are .safetensors, .pt and .pth.")
+    if not path.is_file():
+        raise DataError(f"There is no weights file {path}. Correct the path.")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
+    except Exception as error:  # noqa: BLE001 - a damaged file makes the parsers fail in every conceivable way
+        raise DataError(_complaint(path, error)) from None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(
+            f"{path} does not hold a state dict (tensors by name) but {_kind(state)}. Save the weights with "
+            "torch.save(model.state_dict(), ...) or as .safetensors."
+        )
+    return dict(state)
+
+
+def _unpickle(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _complaint(path: Path, error: Exception) -> str:
+    called = re.search(r"GLOBAL (\S+)", str(error))
+    if called is None:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"{path} is damaged or no weights file ({reason}). Replace it."
+    return (
+        f"{path} was refused: it is a pickle that calls {called[1]}, so reading it would run code that came "
+        "with it. Nothing in it was run. Get the weights as .safetensors or as a state dict "
+        "(torch.save(model.state_dict(), ...))."
+    )
+
+
+def _check(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Compare with the model: names, shapes, kind of numbers, NaN; all problems in one message."""
+    expected = model.state_dict()
+    problems = [f"{name} is missing" for name in expected if name not in state]
+    problems += [f"{name} is not part of the model" for name in state if name not in expected]
+    for name in expected.keys() & state.keys():
+        found, wanted = state[name], expected[name]
+        if found.shape != wanted.shape:
+            problems.append(f"{name} has the shape {tuple(found.shape)}, expected {tuple(wanted.shape)}")
+        elif found.is_floating_point() != wanted.is_floating_point() or found.is_complex():
+            problems.append(f"{name} has numbers of type {found.dtype}, expected {wanted.dtype}")
+        elif not torch.isfinite(found).all():
+            problems.append(f"{name} has NaN or infinite numbers")
+    if problems:
+        raise DataError(
+            f"{path} does not fit {type(model).__name__}: {'; '.join(sorted(problems))}. "
+            "Choose the architecture that the weights were saved from, or other weights."
+        )
+
+
+def _kind(state: Any) -> str:
+    if isinstance(state, Mapping):
+        return f"a mapping with {', '.join(map(str, list(state)[:5]))}"
+    return f"an object of type {type(state).__name__}"
