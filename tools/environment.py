@@ -27,12 +27,9 @@ VENV = REPOSITORY / ".venv"
 PYTHON = VENV / "bin" / "python"
 NOTE = VENV / "installed.json"
 
-UV = "uv==0.13.8"  # only the installer: it takes a quarter of pip's time
-SIZES = {  # what is downloaded and what it takes on disk, measured on Linux x86-64
-    "cpu": "about 320 MB to download, 1.4 GB on disk",
-    "cuda": "about 2.9 GB to download, 5.5 GB on disk",
-    "test": "and about 110 MB more for the tests",
-}
+UV = "uv==0.13.8"  # only the installer, several times faster than pip
+# What is downloaded in all, by build of PyTorch, and what the tests add; measured on Linux x86-64.
+SIZES = {"CPU": "about 370 MB", "CUDA": "about 2.9 GB", "test": "about 100 MB"}
 
 
 def wanted_state(extras: Sequence[str]) -> dict[str, Any]:
@@ -107,15 +104,13 @@ def install_with_uv(extras: Sequence[str]) -> bool:
     """Install with uv; return False, having said so, where that is not possible."""
     pip = [str(PYTHON), "-m", "pip"]
     if subprocess.run([*pip, "install", "--quiet", UV], check=False).returncode != 0:
-        say(f"{UV} could not be installed, so plain pip is used, which takes about four times as long.")
+        say(f"{UV} could not be installed, so plain pip is used, which takes longer.")
         return False
     config = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
     environment = uv_settings(config) | os.environ
     command = [str(PYTHON), "-m", "uv", "pip", "install", "--python", str(PYTHON)]
     command += [*requirement(extras), "--build-constraint", str(CONSTRAINTS)]
-    plan = subprocess.run(
-        [*command, "--dry-run"], env=environment, capture_output=True, text=True, check=False
-    )
+    plan = subprocess.run([*command, "--dry-run"], env=environment, capture_output=True, text=True, check=False)
     say(plan.stderr.strip() if plan.returncode else describe(plan.stderr))
     if not plan.returncode:
         done = subprocess.run([*command, "--quiet", "--compile-bytecode"], env=environment, check=False)
@@ -131,10 +126,10 @@ def describe(plan: str) -> str:
     count = next((line for line in lines if line.startswith("Would download")), None)
     if count is None:
         return "Nothing has to be downloaded."
-    build = "cuda" if any(line.startswith("+ nvidia-") for line in lines) else "cpu"
-    text = f"{count}, with the {build.upper()} build of PyTorch: {SIZES[build]}, less what is in uv's cache."
-    if build == "cuda" and not (Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi")):
-        text += "\nNo NVIDIA GPU is visible here: a CPU build would do, see 'A smaller PyTorch' in README.md."
+    build = "CUDA" if any(line.startswith("+ nvidia-") for line in lines) else "CPU"
+    text = f"To download now: {count.removeprefix('Would download ')}, with the {build} build of PyTorch."
+    if build == "CUDA" and not (Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi")):
+        text += "\nNo NVIDIA GPU is visible here: the CPU build would do, see 'A smaller PyTorch' in README.md."
     return text
 
 
@@ -147,21 +142,16 @@ def install_with_pip(extras: Sequence[str]) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build or complete the environment; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument(
-        "--extra", action="append", default=[], help="optional dependencies, for instance test"
-    )
+    parser.add_argument("--extra", action="append", default=[], help="optional dependencies, for instance test")
     extras: list[str] = parser.parse_args(arguments).extra
     installed = installed_state()
     if is_ready(installed, wanted_state(extras)):
         return 0
     extras = sorted({*extras, *installed.get("extras", [])})
     start = time.monotonic()
-    say("Installing the Python packages that envs/constraints.txt pins into .venv:")
-    say(f"  {SIZES['cpu']} with a CPU build of PyTorch,")
-    say(f"  {SIZES['cuda']} with the CUDA build, which PyPI has for Linux,")
-    if "test" in extras:
-        say(f"  {SIZES['test']}.")
-    say("Packages that pip or uv has downloaded before are taken from their caches.")
+    say("Building .venv from the packages that envs/constraints.txt pins. To download, less what was before:")
+    say(f"{SIZES['CPU']} with a CPU build of PyTorch, {SIZES['CUDA']} with the CUDA build (PyPI's, on Linux),")
+    say(f"and {SIZES['test']} for the tools of the tests." if "test" in extras else "no tools for the tests.")
     create()
     NOTE.unlink(missing_ok=True)
     if not install_with_uv(extras) and not install_with_pip(extras):

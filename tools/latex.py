@@ -45,10 +45,7 @@ def privilege() -> list[str] | None:
     if os.geteuid() == 0:
         return []
     sudo = ["sudo", "-n"]
-    if (
-        shutil.which("sudo")
-        and subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode == 0
-    ):
+    if shutil.which("sudo") and subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode == 0:
         return sudo
     return None
 
@@ -67,9 +64,7 @@ def why_not_installed(apt: str) -> str | None:
 def install(names: Sequence[str]) -> bool:
     """Install Debian packages, and say before how much is downloaded; return whether that went well."""
     apt = [*(privilege() or []), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2"]
-    print(
-        f"Installing Debian packages for the PDF report: {' '.join(names)} (APT=no leaves the system alone)."
-    )
+    print(f"Installing Debian packages for the PDF report: {' '.join(names)} (APT=no leaves the system alone).")
     print("First apt-get update: about 10 MB of package lists.", flush=True)
     if subprocess.run([*apt, "update"], check=False).returncode != 0:
         return False
@@ -99,9 +94,7 @@ def message(missing: Mapping[str, str], reason: str, consequence: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look, install if need be and allowed, look again; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument(
-        "--apt", choices=["yes", "no"], default="yes", help="may Debian packages be installed?"
-    )
+    parser.add_argument("--apt", choices=["yes", "no"], default="yes", help="may Debian packages be installed?")
     parser.add_argument("--optional", action="store_true", help="go on without LaTeX, and say so")
     options = parser.parse_args(arguments)
     missing = missing_packages(read_packages(PACKAGES))
@@ -113,9 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = missing_packages(missing)
         if not missing:
             return 0
-        reason = (
-            "apt-get has installed the packages, but not these." if done else "apt-get failed, see above."
-        )
+        reason = "apt-get has installed the packages, but not these." if done else "apt-get failed, see above."
     consequence = "The tests that need it are skipped." if options.optional else "Nothing has been computed."
     print(message(missing, reason, consequence), file=sys.stderr, flush=True)
     return 0 if options.optional else 1
