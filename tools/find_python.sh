@@ -33,11 +33,13 @@ for candidate in ${named:-python3 python3.13 python3.12 python3.11}; do
         echo "$candidate"
         exit
     fi
-    found="$found
+    if [ -n "$named" ] || command -v "$candidate" >/dev/null 2>&1; then
+        found="$found
   $candidate $problem"
+    fi
 done
 cat >&2 <<END
-No Python that fits was found, and nothing was installed:$found
-Install what is missing, or name another Python: make PYTHON=/path/to/python3.12 ...
+Python 3.11, 3.12 or 3.13 is needed, and none that fits was found:$found
+Nothing was installed. Install what is missing, or name another Python: make PYTHON=/path/to/python3.12 ...
 END
 exit 1
