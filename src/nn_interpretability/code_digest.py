@@ -168,8 +168,7 @@ def _traced(base: str, name: str, package: Path) -> str:
                 if target is not None and _text(key) == name:
                     return target.split(":")[0]
     raise ValueError(
-        f"code_digest cannot tell where {base!r} takes {name!r} from: "
-        "import it from the module that defines it."
+        f"code_digest cannot tell where {base!r} takes {name!r} from: import it from the module that defines it."
     )
 
 

