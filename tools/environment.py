@@ -63,7 +63,8 @@ def is_ready(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def uv_settings(pip_config: str) -> dict[str, str]:
     """Translate the output of ``pip config list`` to the variables of uv, which reads no settings of pip.
 
-    A setting from the environment comes before one for ``pip install``, and that before a global one.
+    A setting from the environment comes before one for ``pip install``, and that before a global one. Like pip, uv
+    then trusts the certificates of the system, and takes the best version of all indexes.
     """
     values: dict[str, str] = {}
     lines = [line.partition("=") for line in pip_config.splitlines() if "='" in line]
@@ -73,10 +74,9 @@ def uv_settings(pip_config: str) -> dict[str, str]:
                 values[key.removeprefix(f"{section}.")] = ast.literal_eval(value)
     names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
     settings = {names[key]: " ".join(value.split()) for key, value in values.items() if key in names}
+    settings |= {"UV_SYSTEM_CERTS": "true", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     if "find-links" in values:
         settings["UV_FIND_LINKS"] = ",".join(values["find-links"].split())
-    if "UV_INDEX" in settings:
-        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does: the version decides, not the index
     return settings
 
 
@@ -150,8 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     extras = sorted({*extras, *installed.get("extras", [])})
     start = time.monotonic()
     say("Building .venv from the packages that envs/constraints.txt pins. To download, less what was before:")
-    say(f"{SIZES['CPU']} with a CPU build of PyTorch, {SIZES['CUDA']} with the CUDA build (PyPI's, on Linux),")
-    say(f"and {SIZES['test']} for the tools of the tests." if "test" in extras else "no tools for the tests.")
+    say(f"{SIZES['CPU']} with a CPU build of PyTorch, {SIZES['CUDA']} with the CUDA build (PyPI's, on Linux)")
+    if "test" in extras:
+        say(f"and {SIZES['test']} for what only the tests need.")
     create()
     NOTE.unlink(missing_ok=True)
     if not install_with_uv(extras) and not install_with_pip(extras):

@@ -72,7 +72,10 @@ def install(names: Sequence[str]) -> bool:
     plan = subprocess.run([*command, "--print-uris", *names], capture_output=True, text=True, check=False)
     sizes = [int(line.split()[2]) for line in plan.stdout.splitlines() if line.startswith("'")]
     print(f"Now {len(sizes)} packages, {sum(sizes) / 1e6:.0f} MB to download.", flush=True)
-    return subprocess.run([*command, *names], stdout=subprocess.DEVNULL, check=False).returncode == 0
+    done = subprocess.run([*command, *names], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        print(done.stdout.decode(errors="replace"), flush=True)
+    return done.returncode == 0
 
 
 def message(missing: Mapping[str, str], reason: str, consequence: str) -> str:
