@@ -80,11 +80,15 @@ class Stabilizer:
         size: Tensor | float = self.absolute
         if self.rms:
             rows = denominator.reshape(denominator.shape[0], -1)
-            square = rows.to(torch.float64).square().mean(dim=1).sqrt().to(denominator.dtype)
-            size = self.absolute + self.rms * square.reshape(-1, *([1] * (denominator.dim() - 1)))
+            norm = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+            root = (norm / rows.shape[1] ** 0.5).to(denominator.dtype)
+            size = self.absolute + self.rms * root.reshape(-1, *([1] * (denominator.dim() - 1)))
         if not self.signed:
             return torch.zeros_like(denominator) + size
-        return torch.where(denominator >= 0, 1.0, -1.0).to(denominator.dtype) * size
+        # Adding zero turns -0 into 0, whose sign is +.
+        return torch.copysign(
+            torch.as_tensor(size, dtype=denominator.dtype, device=denominator.device), denominator + 0.0
+        )
 
     def describe(self) -> dict[str, Any]:
         """The fields, for metadata."""

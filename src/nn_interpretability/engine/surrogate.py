@@ -50,14 +50,15 @@ def graft(value: Tensor, surrogate: Surrogate, inputs: Sequence[Tensor]) -> Tens
     Parameters
     ----------
     value
-        The true result of the operation; it must not be one of the inputs.
+        The true result of the operation. The grafted tensor is a copy, so that a model that writes into it in place
+        leaves the surrogate's own values alone.
     surrogate
         The backward pass.
     inputs
         Tensors that receive gradients.
     """
     # The list hides the value from autograd, which would otherwise take a returned argument for a view of it.
-    grafted: Tensor = _Graft.apply(surrogate, [value], *inputs)  # type: ignore[no-untyped-call]
+    grafted: Tensor = _Graft.apply(surrogate, [value.clone()], *inputs)  # type: ignore[no-untyped-call]
     return grafted
 
 

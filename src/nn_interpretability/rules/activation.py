@@ -20,8 +20,7 @@ class Secant(Surrogate):
     """
 
     def __init__(self, before: Tensor, after: Tensor) -> None:
-        zero = before == 0
-        self._slope = torch.where(zero, 0.0, after / torch.where(zero, 1.0, before))
+        self._slope = torch.where(before == 0, 0.0, after / before)
 
     def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
         """The gradient times the secant."""
@@ -41,6 +40,5 @@ def pass_through(call: Call) -> Treated | None:
     with torch.no_grad():
         after = call.on(scratch)
     in_place = changed_in_place(scratch, version)
-    value = after.detach().clone() if in_place else after
-    grafted = graft(value, Secant(before.detach(), value), [before])
+    grafted = graft(after, Secant(before.detach(), after), [before])
     return Treated(before.copy_(grafted) if in_place else grafted)

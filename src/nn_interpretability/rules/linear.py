@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from nn_interpretability.engine.operations import LinearOperation, changed_in_place
+from nn_interpretability.engine.operations import LinearOperation
 from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.engine.surrogate import Surrogate
 from nn_interpretability.engine.trace import TraceRecorder
@@ -265,7 +265,6 @@ class LinearSurrogate(Surrogate):
         self.local_input = local_input
         self.local_output = local_output
         self._value = local_output.detach()
-        self._version = self._value._version
         self._choose = rule
         self._recorder = recorder
         self._row = row
@@ -279,22 +278,13 @@ class LinearSurrogate(Surrogate):
         pulled = torch.autograd.grad(
             [output for fraction in fractions for output in fraction.outputs],
             leaves,
-            [sign * fraction.ratio * gradient for fraction in fractions for sign in fraction.signs],
+            [_times(sign, fraction.ratio * gradient) for fraction in fractions for sign in fraction.signs],
             retain_graph=True,
             allow_unused=True,
         )
         if self._recorder is not None:
             self._account(self._recorder, rule, fractions, gradient, leaves, pulled)
         return (*pulled, *([None] * (len(inputs) - len(leaves))))
-
-    def value(self) -> Tensor:
-        """The output of the operation; computed again if an in-place activation wrote over it."""
-        if changed_in_place(self._value, self._version):
-            operation = self.operation
-            with torch.no_grad():
-                self._value = operation.apply(self.local_input.detach(), operation.weight, operation.bias)
-            self._version = self._value._version
-        return self._value
 
     def _prepare(self, inputs: Sequence[Tensor]) -> tuple[LinearRule, list[Tensor], list[_Fraction]]:
         rule = self._choose()
@@ -307,28 +297,39 @@ class LinearSurrogate(Surrogate):
         return rule, leaves, fractions
 
     def _fraction(self, part: Part, sources: Mapping[str, Tensor]) -> _Fraction:
-        value, bias = self.value(), self._bias(part.bias)
-        outputs, signs = [self.local_output], [0.0]  # at least one output, for the backward pass to start from
-        contributions: Tensor | float = 0.0
+        outputs, signs, contributions = self._contributions(part, sources)
+        bias = self._bias(part.bias)
+        # LRP-0 and LRP-epsilon divide by the very value of the layer, so that z / z is exactly 1.
+        exact = len(part.terms) == 1 and part.terms[0].plain and part.bias is whole
+        total = self._value if exact else contributions + bias
+        addition = part.stabilizer.addition(total)
+        denominator = total if addition is None else total + addition
+        ratio = torch.where(denominator == 0, 0.0, self._value / denominator)
+        if part.coefficient != 1:
+            ratio *= part.coefficient
+        return _Fraction(part, outputs, signs, denominator, bias, addition, ratio)
+
+    def _contributions(self, part: Part, sources: Mapping[str, Tensor]) -> tuple[list[Tensor], list[float], Tensor]:
+        """The terms as differentiable outputs with their signs, and the sum of their values."""
+        outputs: list[Tensor] = []
+        signs: list[float] = []
+        total: Tensor | None = None
         for term in part.terms:
             if term.plain:
                 # The layer itself is not computed twice; the bias in its output moves no gradient.
-                signs[0] = 1.0
-                contributions = contributions + (value - self._bias(whole))
-                continue
-            source = _select(term.source, sources)
-            if bool(source.detach().any()):  # zeros contribute nothing, at no cost
+                outputs.append(self.local_output)
+                values = self._value - self._bias(whole)
+            else:
+                source = _select(term.source, sources)
+                if not bool(source.detach().any()):
+                    continue  # zeros contribute nothing: an input that is never negative has no negative part
                 outputs.append(self.operation.apply(source, term.weight(self.operation.weight), None))
-                signs.append(term.sign)
-                contributions = contributions + term.sign * outputs[-1].detach()
-        # LRP-0 and LRP-epsilon divide by the very value of the layer, so that z / z is exactly 1.
-        exact = len(part.terms) == 1 and part.terms[0].plain and part.bias is whole
-        total = value if exact else torch.zeros_like(value) + contributions + bias
-        addition = part.stabilizer.addition(total)
-        denominator = total if addition is None else total + addition
-        dead = denominator == 0
-        ratio = part.coefficient * torch.where(dead, 0.0, value / torch.where(dead, 1.0, denominator))
-        return _Fraction(part, outputs, signs, denominator, bias, addition, ratio)
+                values = outputs[-1].detach() * term.sign
+            signs.append(term.sign)
+            total = values if total is None else total + values
+        if total is None:
+            return [self.local_output], [0.0], torch.zeros_like(self._value)
+        return outputs, signs, total
 
     def _bias(self, modifier: Modifier) -> Tensor:
         """A part of the bias, broadcastable against the output."""
@@ -346,7 +347,7 @@ class LinearSurrogate(Surrogate):
         leaves: Sequence[Tensor],
         pulled: Sequence[Tensor | None],
     ) -> None:
-        received = self.value().double() * gradient.double()
+        received = self._value.double() * gradient.double()
         recorder.record(self._row, rule.name, received=received)
         for fraction in fractions:
             per_unit = gradient.double() * fraction.ratio.double()
@@ -357,6 +358,10 @@ class LinearSurrogate(Surrogate):
         for leaf, moved in zip(leaves, pulled, strict=True):
             if moved is not None:
                 recorder.record(self._row, rule.name, sent=leaf.double() * moved.double())
+
+
+def _times(sign: float, values: Tensor) -> Tensor:
+    return values if sign == 1 else values * sign
 
 
 def _select(source: Source, sources: Mapping[str, Tensor]) -> Tensor:

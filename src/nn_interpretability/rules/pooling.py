@@ -72,7 +72,7 @@ class Proportional(Surrogate):
         addition = rule.stabilizer.addition(total)
         denominator = total if addition is None else total + addition
         dead = denominator == 0
-        self._ratio = torch.where(dead, 0.0, value / torch.where(dead, 1.0, denominator))
+        self._ratio = torch.where(dead, 0.0, value / denominator)
         self._value = value.clone() if recorder is not None else None
         self._addition, self._dead = addition, dead
         self._recorder, self._row = recorder, row
