@@ -74,6 +74,7 @@ def digests(package: Path) -> tuple[str, str]:
         ("methods/lrp.py", "images - LOW", "images - True", (True, False)),
         ("engine/bounds.py", "0, 1", "0, True", (True, False)),
         ("engine/bounds.py", "0, 1", "0, 1.0", (True, False)),
+        ("engine/bounds.py", "0, 1", "0, '1'", (True, False)),
         # what nobody computes with
         ("methods/lrp.py", "  # the lower bound", "", (False, False)),
         ("methods/lrp.py", '"""One verb."""', '"""One verb, in more words."""', (False, False)),

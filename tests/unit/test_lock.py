@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -209,19 +210,21 @@ def test_an_orphan_leaves_a_damaged_file_in_place(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "a.txt").exists()
 
 
-def test_asking_does_not_turn_a_new_run_away(tmp_path: Path, start: Start) -> None:
-    asking = (
-        "import sys\n"
-        "from nn_interpretability.storage.lock import _is_held\n"
-        "from pathlib import Path\n"
-        "print('asking', flush=True)\n"
-        "while True:\n"
-        "    _is_held(Path(sys.argv[1], '.lock'))\n"
-    )
+def test_asking_does_not_turn_a_new_run_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that asks whether the lock is held holds it itself for a moment."""
     (tmp_path / ".lock").touch()
-    assert first_line(start(asking, tmp_path)) == "asking"
-    for _ in range(50):
-        RunLock().acquire(tmp_path).release()
+    asking = os.open(tmp_path / ".lock", os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        os.close(asking)
+
+    monkeypatch.setattr("nn_interpretability.storage.lock.time.sleep", nap)
+    with RunLock().acquire(tmp_path):
+        assert still_ours(tmp_path / "a.txt")
+    assert len(naps) == 1
 
 
 def test_the_lock_file_of_another_program_makes_no_results_folder(tmp_path: Path) -> None:

@@ -23,7 +23,14 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "nn_interpretability"
 
 def good_results(results: Path) -> Path:
     values = Array(np.arange(6.0).reshape(2, 3), ("sample", "x"))
-    write_hdf5(results / "attributions/lrp.h5", {"values": values}, schema="attribution/1", params={}, provenance={})
+    write_hdf5(
+        results / "attributions/lrp.h5",
+        {"values": values},
+        schema="attribution/1",
+        params={},
+        provenance={},
+        scales={"x": [0.5, 1.5, 2.5]},
+    )
     write_json(results / "models/cnn/card.json", {"accuracy": 0.99})
     write_csv(results / "metrics.csv", pd.DataFrame({"method": ["a", "b"], "value": [0.5, 1.5]}))
     with writing(results / "models/cnn/weights.safetensors") as temporary:
@@ -53,6 +60,11 @@ def resign(path: Path) -> None:
 def nan_in_hdf5(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["values"][1, 2] = np.nan
+
+
+def nan_in_a_scale(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["x"][1] = np.nan
 
 
 def unknown_schema(path: Path) -> None:
@@ -101,6 +113,7 @@ def test_a_changed_byte_is_found_in_every_product(tmp_path: Path, name: str) -> 
     ("name", "spoil", "what"),
     [
         ("attributions/lrp.h5", nan_in_hdf5, r"has nan in 'values' at index \(1, 2\)"),
+        ("attributions/lrp.h5", nan_in_a_scale, r"has nan in 'x' at index \(1,\)"),
         ("attributions/lrp.h5", unknown_schema, "has the schema 'attribution/99', which"),
         ("attributions/lrp.h5", text("no hdf5"), r"cannot be read \(OSError"),
         ("models/cnn/card.json", text('{"a": NaN}'), "holds NaN"),
