@@ -150,9 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     extras = sorted({*extras, *installed.get("extras", [])})
     start = time.monotonic()
     say("Building .venv from the packages that envs/constraints.txt pins. To download, less what was before:")
-    say(f"{SIZES['CPU']} with a CPU build of PyTorch, {SIZES['CUDA']} with the CUDA build (PyPI's, on Linux)")
-    if "test" in extras:
-        say(f"and {SIZES['test']} for what only the tests need.")
+    tests = f", and {SIZES['test']} for what only the tests need" if "test" in extras else ""
+    say(f"{SIZES['CPU']} with a CPU build of PyTorch, {SIZES['CUDA']} with the CUDA build (PyPI's on Linux){tests}.")
     create()
     NOTE.unlink(missing_ok=True)
     if not install_with_uv(extras) and not install_with_pip(extras):
