@@ -66,7 +66,9 @@ def explain_picture(
     entry = method_entry(method)
     if weights is None:
         raise DataError("No weights were given: an explanation of a random network says nothing. Use --weights FILE.")
-    network = load_weights(_network(model), weights).to(device).eval()
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and overwritten
+        network = _network(model)
+    network = load_weights(network, weights).to(device).eval()
     natural = model.startswith("torchvision:")
     pixels = (_photograph(picture) if natural else _digit(picture)).to(device)
     options = dict(parameters)
@@ -84,18 +86,13 @@ def _network(name: str) -> nn.Module:
                 f"{', '.join(architectures())}."
             )
         return build_model(name)
+    import torchvision.models
     from torchvision.models import get_model, list_models
 
-    import nn_interpretability  # noqa: F401 (makes torchvision importable beside a CPU-only torch)
-
     wanted = name.removeprefix("torchvision:")
-    import torchvision.models
-
     if wanted not in list_models(module=torchvision.models):
         raise ConfigError(f"torchvision has no classifier {wanted!r}; torchvision.models.list_models() names them.")
-    # The initial weights are overwritten; fork_rng keeps their drawing out of the caller's random numbers.
-    with torch.random.fork_rng(devices=[]):
-        network: nn.Module = get_model(wanted, weights=None)
+    network: nn.Module = get_model(wanted, weights=None)
     return network
 
 

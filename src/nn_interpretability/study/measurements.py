@@ -18,6 +18,7 @@ from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_csv, read_json, write_csv
 
 COLUMNS = ("method", "model", "image", "class", "seed", "metric", "value")
+_TYPES = {"method": "string", "model": "string", "image": "Int64", "class": "Int64", "seed": "Int64"}
 _TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
 
 
@@ -50,7 +51,7 @@ def measure_attribution(
         images = np.arange(len(classes))
     identity = {"method": name, "model": model, "image": images, "class": classes, "seed": seed}
     frames = [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
-    write_csv(output_csv, pd.concat(frames, ignore_index=True)[list(COLUMNS)])
+    _write(output_csv, frames)
 
 
 def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -> None:
@@ -61,12 +62,18 @@ def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -
         for part in ("test", "validation")
         for metric in ("accuracy", "nll", "ece")
     ]
-    write_csv(output_csv, pd.DataFrame(rows).reindex(columns=list(COLUMNS)))
+    _write(output_csv, [pd.DataFrame(rows)])
 
 
 def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:
     """All parts as one table, in the order given."""
-    write_csv(output_csv, pd.concat([read_csv(part) for part in parts], ignore_index=True)[list(COLUMNS)])
+    _write(output_csv, [read_csv(part) for part in parts])
+
+
+def _write(output_csv: Path | str, frames: Sequence[pd.DataFrame]) -> None:
+    """One table with all columns; cells that do not apply are missing text or missing integers, never NaN."""
+    table = pd.concat([frame.reindex(columns=list(COLUMNS)).astype(_TYPES) for frame in frames], ignore_index=True)
+    write_csv(output_csv, table)
 
 
 def _measure(product: Product, values: npt.NDArray[Any], score: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

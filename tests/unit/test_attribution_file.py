@@ -1,0 +1,70 @@
+"""Attributions survive the way to a file and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray
+
+from nn_interpretability import LRP, Attribution, Gradient
+from nn_interpretability.errors import BrokenProductError
+from nn_interpretability.models import build_model
+from nn_interpretability.storage.attribution_file import save_attribution
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def model():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build_model("small_cnn")
+
+
+@pytest.mark.parametrize("target", [None, 3, [1, 2, 3], "all"])
+def test_everything_but_the_reference_comes_back(tmp_path, model, images, target):
+    saved = LRP(model, composite="small_cnn", input_bounds=(0, 1), trace=True).interpret(images, target)
+    saved.save(tmp_path / "a.h5")
+    loaded = Attribution.load(tmp_path / "a.h5")
+    assert torch.equal(loaded.values, saved.values)
+    assert torch.equal(loaded.score, saved.score)
+    assert torch.equal(loaded.logits, saved.logits)
+    assert (loaded.target is None) == (saved.target is None)
+    assert loaded.method == "lrp"
+    assert loaded.parameters["composite"] == "small_cnn"
+    assert loaded.trace.layers == saved.trace.layers
+    assert loaded.trace.rules == saved.trace.rules == ("z_box", "alpha_beta", "epsilon", "0")
+    for part in ("received", "sent", "bias", "stabilizer", "blocked", "unaccounted"):
+        assert torch.equal(getattr(loaded.trace, part), getattr(saved.trace, part)), part
+    assert torch.equal(loaded.completeness_error, saved.completeness_error)
+
+
+def test_a_gradient_has_neither_trace_nor_completeness(tmp_path, model, images):
+    Gradient(model).interpret(images).save(tmp_path / "a.h5")
+    loaded = Attribution.load(tmp_path / "a.h5")
+    assert loaded.trace is None
+    assert loaded.completeness_error is None
+
+
+def test_xarray_opens_it_with_names(tmp_path, model, images):
+    explained = LRP(model, trace=True).interpret(images)
+    save_attribution(explained, tmp_path / "a.h5", images=images, label=torch.tensor([1, 2, 3]))
+    with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as data:
+        assert data["values"].dims == ("sample", "channel", "y", "x")
+        assert np.array_equal(data["images"].values, images.numpy())
+        absorbed = data["trace_bias"].sel(layer="features.conv1").values
+    assert np.array_equal(absorbed, explained.trace.bias[0].numpy())
+
+
+def test_a_flipped_byte_is_found(tmp_path, model, images):
+    path = tmp_path / "a.h5"
+    Gradient(model).interpret(images).save(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BrokenProductError, match=r"a\.h5"):
+        Attribution.load(path)

@@ -1,0 +1,90 @@
+"""One picture from the command line's library call."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.models import build_model
+from nn_interpretability.models.weights import save_weights
+from nn_interpretability.study.explain import explain_picture
+
+
+@pytest.fixture
+def digit(tmp_path):
+    pixels = np.zeros((28, 28), dtype=np.uint8)
+    pixels[6:22, 13:16] = 255
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    return tmp_path / "one.png"
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "results" / "cnn.safetensors"
+    path.parent.mkdir()
+    save_weights(build_model("small_cnn"), path)
+    return path
+
+
+def explain(picture, **changes):
+    given = {"model": "small_cnn", "method": "gradient", "parameters": {}, "target": None, "weights": None}
+    return explain_picture(picture, **{**given, **changes})
+
+
+def test_a_digit_is_seen_as_it_is(digit, weights):
+    explained, pixels = explain(digit, weights=weights, method="lrp", parameters={"rule": "0"}, target=3)
+    assert pixels.shape == (1, 1, 28, 28)
+    assert pixels[0, 0, 10, 14] == 1
+    assert pixels[0, 0, 0, 0] == 0
+    assert explained.values.shape == (1, 1, 28, 28)
+    assert explained.target.tolist() == [3]
+
+
+def test_a_photograph_is_cropped_and_normalised(tmp_path, study_data):
+    explained, pixels = explain(
+        study_data / "images" / "castle.jpg",
+        model="torchvision:squeezenet1_0",
+        weights=study_data / "weights" / "squeezenet1_0.pth",
+        method="lrp",
+        parameters={"composite": "montavon2019"},
+    )
+    assert pixels.shape == (1, 3, 224, 224)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+    assert explained.target.tolist() == [483]  # castle
+    explained.plot(pixels).savefig(tmp_path / "castle.png")
+    with Image.open(tmp_path / "castle.png") as drawn:
+        assert drawn.width > 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"weights": None}, DataError, "--weights"),
+        ({"method": "lpr"}, ConfigError, "'lpr'"),
+        ({"model": "smal_cnn"}, ConfigError, "'smal_cnn'"),
+        ({"model": "torchvision:resnet19"}, ConfigError, "'resnet19'"),
+        ({"target": 10}, ConfigError, "target=10"),
+    ],
+)
+def test_bad_input_is_named(digit, weights, changes, error, words):
+    with pytest.raises(error, match=words):
+        explain(digit, **{"weights": weights, **changes})
+
+
+def test_a_picture_that_is_none_is_named(tmp_path, weights):
+    with pytest.raises(DataError, match="no picture"):
+        explain(tmp_path / "absent.png", weights=weights)
+    (tmp_path / "text.png").write_text("not a picture")
+    with pytest.raises(DataError, match=r"text\.png"):
+        explain(tmp_path / "text.png", weights=weights)
+
+
+def test_random_numbers_of_the_caller_are_left_alone(digit, weights):
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    explain(digit, weights=weights)
+    assert torch.equal(torch.random.get_rng_state(), before)
