@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from nn_interpretability.errors import BrokenProductError
+from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.storage.product import (
     digest_of,
     read_csv,
@@ -147,7 +148,8 @@ def test_an_error_about_another_file_keeps_its_own_words(tmp_path: Path) -> None
 @pytest.mark.parametrize("damage", ["flip", "truncate", "no digest"])
 def test_a_damaged_product_is_set_aside(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "a.txt"
-    write_text(path, "abcdef")
+    with RunLock().acquire(tmp_path):
+        write_text(path, "abcdef")
     expected = digest_of(path)
     if damage == "no digest":
         sidecar_of(path).unlink()
@@ -161,7 +163,17 @@ def test_a_damaged_product_is_set_aside(tmp_path: Path, damage: str) -> None:
     assert found in message
     assert ("a.txt.sha256 is missing" if damage == "no digest" else expected) in message
     assert "the next run of the same command makes it again" in message
-    assert {p.name for p in tmp_path.iterdir()} == {"a.txt.broken"}
+    assert {p.name for p in tmp_path.iterdir()} == {"a.txt.broken", ".lock"}
+
+
+def test_a_copy_without_its_digest_is_left_as_it_is(tmp_path: Path) -> None:
+    """Outside of any results folder it may be a file of the user's."""
+    (tmp_path / "copy.h5").write_text("abc")
+    with pytest.raises(BrokenProductError, match=r"copy\.h5\.sha256 is missing: copy that too"):
+        verified(tmp_path / "copy.h5")
+    assert content(tmp_path) == {"copy.h5": "abc"}
+    subprocess.run("sha256sum copy.h5 > copy.h5.sha256", shell=True, cwd=tmp_path, check=True)
+    assert verified(tmp_path / "copy.h5")
 
 
 def test_a_missing_product_is_named(tmp_path: Path) -> None:

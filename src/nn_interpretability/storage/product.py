@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nn_interpretability.errors import BrokenProductError, LockedError
 from nn_interpretability.storage.disk import disk_errors_named
-from nn_interpretability.storage.lock import still_ours
+from nn_interpretability.storage.lock import results_root, still_ours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,8 @@ def verified(path: Path | str) -> Path:
 
     A damaged product is renamed to ``<name>.broken`` (an older one of that name is replaced) and its digest
     removed, so that the next run of the same command makes it again. Only for products: files that a person
-    provides are never renamed, and are checked by :mod:`nn_interpretability.data`.
+    provides are never renamed, and are checked by :mod:`nn_interpretability.data`. A file without a digest is
+    a product inside of a results folder; elsewhere it may be somebody's copy, and stays as it is.
 
     Raises
     ------
@@ -136,6 +137,11 @@ def verified(path: Path | str) -> Path:
         raise BrokenProductError(f"{path} is missing; the next run of the same command makes it.") from None
     if found == expected:
         return path
+    if expected is None and results_root(path) is None:
+        raise BrokenProductError(
+            f"{path} cannot be checked, because its digest file {sidecar_of(path).name} is missing: copy that too, "
+            f"or, if the file can be trusted, make it with 'sha256sum {path.name} > {sidecar_of(path).name}'."
+        )
     wanted = f"expected SHA-256 {expected}" if expected else f"its digest file {sidecar_of(path).name} is missing"
     broken = set_aside(path)
     raise BrokenProductError(
