@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run_tool = python=$$(tools/find_python.sh '$(PYTHON)') && "$$python" tools/$(1)
 # Rules and tests that call a program by its name find that of the environment.
 in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
-snakemake = $(in_venv) snakemake --cores $(CORES) --resources gpu=1
+snakemake = $(in_venv) snakemake --cores $(CORES) --resources=gpu=1 $(ARGS)
 
 # All checks are run, and one that fails makes the whole fail.
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
@@ -36,13 +36,13 @@ help: ## print this list
 	@echo "  ARGS=...     more arguments, for Snakemake or, with make test, for pytest"
 
 report: latex environment ## data to PDF: results/report/report.pdf, and everything in it
-	$(snakemake) $(ARGS)
+	@$(snakemake)
 
 report-html: environment ## the same without LaTeX: figures, numbers and results/report/report.zip
-	$(snakemake) $(ARGS) report_html
+	@$(snakemake) report_html numbers manifest
 
 smoke: latex environment ## the whole workflow, small, in results-smoke/
-	$(snakemake) --configfile workflow/configs/smoke.yaml $(ARGS)
+	@$(snakemake) --configfile=workflow/configs/smoke.yaml
 
 test: latex-if-possible test-environment ## the tools' checks and all tests
 	@$(run_checks); \
