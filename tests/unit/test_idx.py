@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
 
 import numpy as np
@@ -60,10 +61,8 @@ def test_anything_more_is_refused(extra: bytes):
 
 @given(content=st.binary(max_size=64))
 def test_no_bytes_at_all_lead_to_another_error(content: bytes):
-    try:
+    with contextlib.suppress(DataError):
         assert read(content).shape == (0, 28, 28)
-    except DataError:
-        pass
 
 
 def test_a_header_that_claims_terabytes_costs_no_memory():

@@ -99,18 +99,32 @@ def redraw(cells: NDArray[np.float64]) -> Images:
 
 def _centred(images: Images) -> Images:
     """Put each picture on a 28 x 28 canvas by whole pixels, its centre of mass nearest to the centre."""
-    size = images.shape[-1]
-    mass = images.sum((1, 2), dtype=np.float64)
-    position = np.arange(size, dtype=np.float64)
-    row = np.round(images.sum(2, dtype=np.float64) @ position / mass).astype(np.int64)
-    column = np.round(images.sum(1, dtype=np.float64) @ position / mass).astype(np.int64)
-    wide = np.pad(images, ((0, 0), (CENTRE, CENTRE), (CENTRE, CENTRE)))
-    pixels = np.arange(IMAGE_SHAPE[0])
-    # canvas pixel CENTRE shows pixel `row` of the picture, which is pixel `row + CENTRE` of the wide one
-    rows = (row[:, None] + pixels)[:, :, None]
-    columns = (column[:, None] + pixels)[:, None, :]
-    centred: Images = wide[np.arange(len(images))[:, None, None], rows, columns]
+    canvas = np.arange(IMAGE_SHAPE[0])
+    # which pixel of the picture each pixel of the canvas shows; outside of the picture there is nothing
+    rows = _first_pixel(images.sum(2, dtype=np.float64))[:, None] + canvas
+    columns = _first_pixel(images.sum(1, dtype=np.float64))[:, None] + canvas
+    margin = IMAGE_SHAPE[0]
+    wide = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))
+    centred: Images = wide[
+        np.arange(len(images))[:, None, None], margin + rows[:, :, None], margin + columns[:, None, :]
+    ]
     return centred
+
+
+def _first_pixel(ink: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Choose the pixel of each picture that comes first on the canvas, along one axis.
+
+    Parameters
+    ----------
+    ink
+        Shape (n, pixels), the sum over the other axis.
+    """
+    pixels = ink.shape[1]
+    middle = np.round(ink @ np.arange(pixels) / ink.sum(1)).astype(np.int64)
+    first, last = (ink > 0).argmax(1), pixels - 1 - (ink > 0)[:, ::-1].argmax(1)
+    # no ink may be lost at an edge, even if the picture is then a little off the centre
+    chosen: NDArray[np.int64] = np.clip(middle - CENTRE, last - IMAGE_SHAPE[0] + 1, first)
+    return chosen
 
 
 def augment(images: Images, count: int, seed: int) -> tuple[Images, NDArray[np.int64]]:
@@ -142,6 +156,8 @@ def augment(images: Images, count: int, seed: int) -> tuple[Images, NDArray[np.i
     # where, in the given picture, each pixel of the new one is taken from; coordinates run from -1 to 1
     theta = np.stack([np.stack([cosine, -sine, shift[0]], 1), np.stack([sine, cosine, shift[1]], 1)], 1)
     rows = np.arange(count) % len(images)
+    if not count:
+        return images[rows], rows
     grid = F.affine_grid(torch.from_numpy(theta).float(), [count, 1, *IMAGE_SHAPE], align_corners=False)
     source = torch.from_numpy(images[rows])[:, None].float()
     moved = F.grid_sample(source, grid, mode="bicubic", align_corners=False)

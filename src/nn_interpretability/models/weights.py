@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.errors import DataError
 from nn_interpretability.storage.lock import results_root
-from nn_interpretability.storage.product import recorded_digest, verified, writing
+from nn_interpretability.storage.product import digest_of, recorded_digest, sidecar_of, verified, writing
 
 PICKLES = (".pt", ".pth")
 
@@ -42,9 +43,7 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
         If the file is a result of an earlier job and not what that job wrote.
     """
     path = Path(path)
-    # Only what a job has written is set aside when it is damaged, never a file of the user's.
-    if results_root(path) is not None and recorded_digest(path) is not None:
-        verified(path)
+    _check_digest(path)
     state = _read(path)
     _check(model, state, path)
     model.load_state_dict(state)
@@ -61,6 +60,20 @@ def save_weights(model: nn.Module, path: Path | str) -> None:
     with writing(path, check=check) as temporary:
         # One entry of metadata at most: more are written in random order.
         save_file(state, temporary, metadata={"format": "pt"})
+
+
+def _check_digest(path: Path) -> None:
+    """Compare with the digest beside the file, if there is one; set aside only what a run has made."""
+    expected = recorded_digest(path)
+    if expected is None or not path.is_file():
+        return
+    if results_root(path) is not None:
+        verified(path)
+    elif (found := digest_of(path)) != expected:
+        raise DataError(
+            f"{path} is damaged or was changed: its SHA-256 is {found}, but {sidecar_of(path).name} says {expected}. "
+            "Replace it."
+        )
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -85,13 +98,14 @@ def _unpickle(path: Path) -> Any:
 
 
 def _complaint(path: Path, error: Exception) -> str:
-    called = re.search(r"GLOBAL (\S+)", str(error))
-    if called is None:
+    if not isinstance(error, pickle.UnpicklingError):
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return f"{path} is damaged or no weights file ({reason}). Replace it."
+    called = re.search(r"GLOBAL (\S+)", str(error))
+    what = f"calls {called[1]}" if called else "holds more than names and tensors (or is damaged)"
     return (
-        f"{path} was refused: it is a pickle that calls {called[1]}, so reading it would run code that came "
-        "with it. Nothing in it was run. Get the weights as .safetensors or as a state dict "
+        f"{path} was refused: it is a pickle that {what}, so reading it could run code that came with it. "
+        "Nothing in it was run. Get the weights as .safetensors or as a state dict "
         "(torch.save(model.state_dict(), ...))."
     )
 

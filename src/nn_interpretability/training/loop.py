@@ -138,6 +138,11 @@ def train_classifier(
     """
     recipe = Recipe(epochs, batch_size, max_learning_rate, weight_decay)
     where = resolve_device(device)
+    if where.type == "cpu" and torch.get_num_threads() > 1:
+        LOGGER.warning(
+            "training on %d threads: the weights have other bits than on one; set OMP_NUM_THREADS=1",
+            torch.get_num_threads(),
+        )
     digits = load(digits_h5)
     train = Labelled.of(digits.train_images, digits.train_labels, where)
     validation = Labelled.of(digits.validation_images, digits.validation_labels, where)
