@@ -1,0 +1,15 @@
+"""Typeset the report."""
+
+from nn_interpretability.progress import job
+
+with job(snakemake) as this:
+    from pathlib import Path
+
+    from nn_interpretability.reporting.pdf import build
+
+    given = snakemake.input
+    inputs = {"numbers.tex": given.numbers}
+    inputs |= {f"tables/{Path(table).name}": table for table in given.tables}
+    inputs |= {f"figures/{Path(figure).name}": figure for figure in given.figures}
+    main = next(path for path in map(Path, given.sources) if path.name == "main.tex")
+    build(main.parent, snakemake.output.pdf, inputs=inputs, log=snakemake.log.latex)

@@ -1,0 +1,9 @@
+"""Choose the pictures to explain, once for all methods."""
+
+from nn_interpretability.progress import job
+
+with job(snakemake) as this:
+    from nn_interpretability.data import probes
+
+    select = {"first_of_class": probes.select_first_of_class}[snakemake.params.kind]
+    select(snakemake.input.digits, snakemake.output.probe, this.provenance())

@@ -1,0 +1,82 @@
+"""Which device a job computes on: what it asks of the scheduler, and what it makes of what it was granted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from nn_interpretability.errors import ConfigError
+
+LOGGER = logging.getLogger(__name__)
+PRETEND_VARIABLE = "NN_INTERPRETABILITY_PRETEND_GPU"
+
+
+def machine_has_gpu() -> bool:
+    """Whether this machine has an NVIDIA GPU, found without importing torch.
+
+    The environment variable ``NN_INTERPRETABILITY_PRETEND_GPU`` answers instead where it is set: 0 for no,
+    anything else for yes.
+    """
+    pretended = os.environ.get(PRETEND_VARIABLE)
+    if pretended is not None:
+        return pretended != "0"
+    return any(Path("/dev").glob("nvidia[0-9]*")) or _listed_by_nvidia_smi()
+
+
+def _listed_by_nvidia_smi() -> bool:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        listed = subprocess.run([program, "--list-gpus"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0 and b"GPU" in listed.stdout
+
+
+def gpus_to_ask(device: str) -> int:
+    """Return the ``gpu`` resource of a rule that can use one.
+
+    Parameters
+    ----------
+    device
+        ``device`` of the configuration: ``"auto"`` asks where the machine has a GPU (otherwise CPU jobs run
+        side by side), ``"cuda"`` always asks, ``"cpu"`` never.
+    """
+    if device == "auto":
+        return int(machine_has_gpu())
+    return int(device == "cuda")
+
+
+def granted_device(device: str, gpus: int) -> str:
+    """Return the device that a job computes on: ``"cuda"`` or ``"cpu"``.
+
+    Parameters
+    ----------
+    device
+        ``device`` of the configuration.
+    gpus
+        The GPUs that the scheduler granted; 0 keeps to the CPU, whatever the configuration says.
+
+    Raises
+    ------
+    ConfigError
+        If ``device`` is ``"cuda"``, a GPU was granted, and torch sees none.
+    """
+    if gpus == 0:
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise ConfigError(
+            "device: 'cuda' was asked for, but torch sees no GPU on this machine. "
+            "Allowed: 'auto' (a GPU where there is one), 'cpu', 'cuda'. "
+            "Set device: auto, or install a CUDA build of torch."
+        )
+    LOGGER.info("a GPU was granted, but torch sees none: computing on the CPU")
+    return "cpu"

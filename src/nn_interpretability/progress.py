@@ -1,0 +1,212 @@
+"""What a job of the workflow says while it runs, and how it ends: log file, progress, one clear message.
+
+A script of the workflow is one ``with job(snakemake) as this:`` around one call of the library.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from nn_interpretability.config.devices import granted_device
+from nn_interpretability.errors import (
+    BrokenProductError,
+    ConfigError,
+    CoverageError,
+    DataError,
+    LockedError,
+)
+
+__all__ = ["TERMINAL_VARIABLE", "Job", "job", "last_words", "progress_file", "read_progress"]
+
+LOGGER = logging.getLogger("nn_interpretability")
+
+#: Set where a display of the whole run owns the terminal: jobs then write to their log files alone.
+TERMINAL_VARIABLE = "NN_INTERPRETABILITY_TERMINAL"
+
+#: Errors that say all there is to say in one message; a stack trace would only hide it.
+EXPECTED = (BrokenProductError, ConfigError, CoverageError, DataError, LockedError)
+
+_ERROR = "ERROR: "
+_WARNING = "WARNING: "
+_SECONDS_BETWEEN_REPORTS = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """One running job, as its script sees it.
+
+    Attributes
+    ----------
+    name
+        Rule and wildcards, for people: ``"attribute lrp_0"``.
+    snakemake
+        Snakemake's own description of the job.
+    """
+
+    name: str
+    snakemake: Any
+    _reported: list[float] = field(default_factory=lambda: [0.0])
+
+    @cached_property
+    def device(self) -> str:
+        """``"cuda"`` if the job was granted a GPU and torch sees it, otherwise ``"cpu"``."""
+        resources = self.snakemake.resources
+        device = granted_device(resources.get("device", "cpu"), int(resources.get("gpu", 0)))
+        LOGGER.info("device: %s", device)
+        return device
+
+    def provenance(self, **extra: Any) -> dict[str, Any]:
+        """Describe how this job makes its products, for their ``provenance``; ``extra`` is added to it."""
+        from nn_interpretability.storage.provenance import provenance
+
+        return provenance(
+            rule=self.snakemake.rule,
+            wildcards=dict(self.snakemake.wildcards.items()),
+            code=self.snakemake.params.code,
+            inputs=list(self.snakemake.input),
+            seed=self.snakemake.params.get("seed"),
+            device=self.device,
+            extra=extra,
+        )
+
+    def progress(self, done: int, total: int, unit: str = "") -> None:
+        """Report how far the job is, for whoever shows it: ``progress(3, 6, "epochs")``."""
+        now = time.monotonic()
+        if done < total and now - self._reported[0] < _SECONDS_BETWEEN_REPORTS:
+            return
+        self._reported[0] = now
+        with suppress(OSError):  # a report that gets lost must not stop the job
+            progress_file(self.snakemake.log[0]).write_text(json.dumps([done, total, unit]), encoding="utf-8")
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[Job]:
+    """Run the body of a script as a job: its output goes to its log file, its errors become one message.
+
+    Everything that is written to standard output or standard error while the body runs, by libraries too,
+    goes to the job's log file. An expected error ends the job with status 1 and its one message; any other
+    error with its stack trace in the log file and one line that says where that is. Warnings and the message
+    also go to the terminal, unless a display of the whole run shows them (:mod:`.run_display`).
+
+    Parameters
+    ----------
+    snakemake
+        The object of this name in scripts of Snakemake.
+    """
+    this = Job(" ".join([snakemake.rule, *map(str, snakemake.wildcards)]), snakemake)
+    log = Path(snakemake.log[0])
+    signal.signal(signal.SIGTERM, _end_on_request)
+    with _output_to(log) as terminal, _logging(terminal):
+        try:
+            yield this
+        except EXPECTED as error:
+            _fail(this, str(error), terminal)
+        except KeyboardInterrupt:
+            _fail(this, "interrupted", terminal)
+        except Exception as error:  # noqa: BLE001 - the script ends here, and says why
+            traceback.print_exc()
+            summary = "".join(traceback.format_exception_only(error)).strip()
+            _fail(this, f"{summary}\nThe stack trace is in {log}.", terminal)
+        finally:
+            progress_file(log).unlink(missing_ok=True)
+
+
+def last_words(log: Path | str) -> tuple[str, list[str]]:
+    """Return the error message at the end of a job's log file (empty if there is none), and its warnings."""
+    try:
+        text = Path(log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "", []
+    _, found, error = ("\n" + text).rpartition("\n" + _ERROR)
+    warned = [line.removeprefix(_WARNING) for line in text.splitlines() if line.startswith(_WARNING)]
+    return (error.strip() if found else ""), list(dict.fromkeys(warned))
+
+
+def progress_file(log: Path | str) -> Path:
+    """Path of the small file, beside a job's log file, that says how far the job is."""
+    log = Path(log)
+    return log.with_name(log.name + ".progress")
+
+
+def read_progress(log: Path | str) -> tuple[int, int, str] | None:
+    """Return what a running job last reported, ``(done, total, unit)``; None if it reported nothing."""
+    try:
+        done, total, unit = json.loads(progress_file(log).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return None
+    return int(done), int(total), str(unit)
+
+
+def _fail(this: Job, message: str, terminal: int | None) -> NoReturn:
+    text = f"{_ERROR}{this.name}: {message}\n"
+    sys.stderr.write(text)
+    sys.stderr.flush()
+    if terminal is not None:
+        os.write(terminal, text.encode())
+    raise SystemExit(1)
+
+
+def _end_on_request(_signal: int, _frame: FrameType | None) -> None:
+    # As an exception, so that a writer removes its temporary file.
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def _output_to(log: Path) -> Iterator[int | None]:
+    """Send the process's output to a file; give the old standard error, or None if it is not ours to use."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = [os.dup(1), os.dup(2)]
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        _redirect([target, target])
+        yield None if os.environ.get(TERMINAL_VARIABLE) else kept[1]
+    finally:
+        _redirect(kept)
+        for descriptor in (target, *kept):
+            os.close(descriptor)
+
+
+def _redirect(descriptors: Sequence[int]) -> None:
+    for stream, descriptor, number in zip((sys.stdout, sys.stderr), descriptors, (1, 2), strict=True):
+        stream.flush()
+        os.dup2(descriptor, number)
+
+
+@contextmanager
+def _logging(terminal: int | None) -> Iterator[None]:
+    """Log to standard error, and warnings to the terminal too; Python's warnings are logged as such."""
+    root, formatter = logging.getLogger(), logging.Formatter("%(levelname)s: %(message)s")
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if terminal is not None:
+        handlers.append(logging.StreamHandler(os.fdopen(os.dup(terminal), "w")))
+        handlers[1].setLevel(logging.WARNING)
+    level, root.handlers[:] = root.level, handlers
+    root.setLevel(logging.INFO)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    with warnings.catch_warnings():
+        warnings.showwarning = _log_warning  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            root.setLevel(level)
+            for handler in handlers:
+                root.removeHandler(handler)
+
+
+def _log_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    LOGGER.warning("%s (%s)", message, category.__name__)

@@ -1,0 +1,48 @@
+# The pictures: MNIST or its stand-in, and those of them that are explained.
+
+
+localrules:
+    prepare_digits,
+
+
+rule prepare_digits:
+    output:
+        digits="<results>/data/digits.h5",
+        record="<results>/data/digits.json",
+    log:
+        "<logs>/prepare_digits.log",
+    benchmark:
+        "<benchmarks>/prepare_digits.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    resources:
+        local=config["data"]["local"] or "",
+    params:
+        code=code_digest("nn_interpretability.data.digits"),
+        available=look_up(config["data"]["local"], Path(config["results"], "data", "digits.json")),
+        download=config["data"]["download"],
+        validation_share=config["data"]["validation_share"],
+        limits={limit: config["data"][limit] for limit in ("train_limit", "test_limit")},
+        seed=derive_seed(config["seed"], "prepare_digits"),
+    script:
+        "../../scripts/prepare_digits.py"
+
+
+rule select_probes:
+    input:
+        digits=rules.prepare_digits.output.digits,
+    output:
+        probe="<results>/probes/{probe}.h5",
+    log:
+        "<logs>/select_probes/{probe}.log",
+    benchmark:
+        "<benchmarks>/select_probes/{probe}.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.data.probes"),
+        kind=lambda wildcards: config["probes"][wildcards.probe]["kind"],
+    script:
+        "../../scripts/select_probes.py"

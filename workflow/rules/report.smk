@@ -1,0 +1,167 @@
+# What people read: numbers for the text, tables, the PDF, the HTML report; and what the run cost and made.
+
+
+localrules:
+    numbers,
+    timings,
+    tables,
+    report_pdf,
+    report_html,
+    manifest,
+
+
+rule numbers:
+    input:
+        record=rules.prepare_digits.output.record,
+        parts=[
+            *expand(rules.measure_model.output.numbers, model=config["models"]),
+            *expand(rules.measure_attribution.output.numbers, attribution=config["attributions"]),
+            *expand(rules.figure_data.output.numbers, figure=config["figures"]),
+        ],
+    output:
+        run="<results>/numbers/run.json",
+        data="<results>/numbers/data.json",
+        merged="<results>/numbers.json",
+    log:
+        "<logs>/numbers.log",
+    benchmark:
+        "<benchmarks>/numbers.tsv"
+    conda:
+        "../../envs/draw.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.study.numbers"),
+        seed=config["seed"],
+    script:
+        "../../scripts/numbers.py"
+
+
+rule timings:
+    input:
+        rules.numbers.output.merged,
+        rules.figures.input,
+    output:
+        timings="<results>/timings.json",
+    log:
+        "<logs>/timings.log",
+    benchmark:
+        "<benchmarks>/timings.tsv"
+    conda:
+        "../../envs/draw.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.storage.manifest"),
+        benchmarks={
+            "prepare_digits": str(rules.prepare_digits.benchmark),
+            **benchmarks_of("select_probes", "probe", config["probes"]),
+            **benchmarks_of("train_model", "model", config["models"]),
+            **benchmarks_of("attribute", "attribution", config["attributions"]),
+            **benchmarks_of("measure_attribution", "attribution", config["attributions"]),
+            **benchmarks_of("measure_model", "model", config["models"]),
+            **benchmarks_of("figure_data", "figure", config["figures"]),
+            **benchmarks_of("draw_figure", "figure", config["figures"]),
+            "numbers": str(rules.numbers.benchmark),
+        },
+    script:
+        "../../scripts/timings.py"
+
+
+rule tables:
+    input:
+        numbers=rules.numbers.output.merged,
+        timings=rules.timings.output.timings,
+        cards=expand(rules.train_model.output.card, model=config["models"]),
+        sidecars=expand(rules.draw_figure.output.sidecar, figure=config["figures"]),
+    output:
+        numbers="<results>/report/numbers.tex",
+        tables=expand("<results>/report/tables/{table}.tex", table=TABLES),
+    log:
+        "<logs>/tables.log",
+    benchmark:
+        "<benchmarks>/tables.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.reporting.tables", "nn_interpretability.reporting.tex"),
+        models=list(config["models"]),
+        figures=list(config["figures"]),
+    script:
+        "../../scripts/tables.py"
+
+
+rule report_pdf:
+    input:
+        sources=source_files("report"),
+        numbers=rules.tables.output.numbers,
+        tables=rules.tables.output.tables,
+        figures=expand(rules.draw_figure.output.pdf, figure=config["figures"]),
+    output:
+        pdf="<results>/report/report.pdf",
+    log:
+        "<logs>/report_pdf.log",
+        latex="<logs>/report_pdf.latex.log",
+    benchmark:
+        "<benchmarks>/report_pdf.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.reporting.pdf"),
+    script:
+        "../../scripts/report_pdf.py"
+
+
+rule report_html:
+    input:
+        rules.figures.input,
+        rules.models.input,
+        rules.collect_metrics.output,
+    output:
+        zip="<results>/report/report.zip",
+    log:
+        "<logs>/report_html.log",
+    benchmark:
+        "<benchmarks>/report_html.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.reporting.html"),
+        config=config,
+        targets=["figures", "models", "metrics"],
+    script:
+        "../../scripts/report_html.py"
+
+
+rule manifest:
+    input:
+        rules.prepare_digits.output,
+        expand(rules.select_probes.output, probe=config["probes"]),
+        rules.models.input,
+        rules.attributions.input,
+        rules.numbers.input.parts,
+        rules.numbers.output,
+        rules.collect_metrics.input,
+        rules.collect_metrics.output,
+        expand(rules.figure_data.output.data, figure=config["figures"]),
+        rules.figures.input,
+    output:
+        manifest="<results>/manifest.json",
+    log:
+        "<logs>/manifest.log",
+    benchmark:
+        "<benchmarks>/manifest.tsv"
+    conda:
+        "../../envs/draw.yaml"
+    threads: 1
+    params:
+        code=code_digest("nn_interpretability.storage.manifest"),
+    script:
+        "../../scripts/manifest.py"
+
+
+rule report:
+    input:
+        rules.report_pdf.output,
+        rules.report_html.output,
