@@ -13,5 +13,6 @@ with job(snakemake) as this:
         validation_share=snakemake.params.validation_share,
         seed=snakemake.params.seed,
         limits=snakemake.params.limits,
+        at_least=snakemake.resources.earlier or None,
         provenance=this.provenance(),
     )

@@ -7,7 +7,7 @@ from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config.seeds import derive_seed
 from nn_interpretability.config.validate import checked
-from nn_interpretability.data.digits import look_up
+from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.registry import method_entry
@@ -56,6 +56,9 @@ onerror:
 
 # Rules that can use a GPU ask for it and name the device. Resources are no reason to run a job again.
 GPU = {"gpu": gpus_to_ask(config["device"]), "device": config["device"]}
+
+# Where the digits of an earlier run came from: a worse source does not replace them.
+DIGITS_RECORD = Path(config["results"], "data", "digits.json")
 
 # The checkout, also where the run's folder is another one (--directory).
 CHECKOUT = Path(workflow.basedir)

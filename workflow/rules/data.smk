@@ -7,8 +7,9 @@ localrules:
 
 rule prepare_digits:
     output:
-        digits="<results>/data/digits.h5",
-        record="<results>/data/digits.json",
+        # Kept while the job runs, so that a worse source can be refused.
+        digits=update("<results>/data/digits.h5"),
+        record=update("<results>/data/digits.json"),
     log:
         "<logs>/prepare_digits.log",
     benchmark:
@@ -18,9 +19,10 @@ rule prepare_digits:
     threads: 1
     resources:
         local=config["data"]["local"] or "",
+        earlier=earlier_source(DIGITS_RECORD) or "",
     params:
         code=code_digest("nn_interpretability.data.digits"),
-        available=look_up(config["data"]["local"], Path(config["results"], "data", "digits.json")),
+        available=look_up(config["data"]["local"], DIGITS_RECORD),
         download=config["data"]["download"],
         validation_share=config["data"]["validation_share"],
         limits={limit: config["data"][limit] for limit in ("train_limit", "test_limit")},

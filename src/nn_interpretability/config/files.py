@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,23 @@ def read_config(path: Path | str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f"{path} says {show(document)}; a configuration is a mapping of keys to values.")
     return document
+
+
+def merged(paths: Sequence[Path | str]) -> dict[str, Any]:
+    """Read several files as one configuration, as Snakemake does: a later file wins, key by key, at every depth."""
+    config: dict[str, Any] = {}
+    for path in paths:
+        config = _updated(config, read_config(path))
+    return config
+
+
+def _updated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _updated(old[key], value) for key, value in new.items() if _are_mappings(old.get(key), value)}
+    return {**old, **new, **both}
+
+
+def _are_mappings(*values: Any) -> bool:
+    return all(isinstance(value, Mapping) for value in values)
 
 
 def repeated_keys(path: Path | str) -> list[Problem]:

@@ -8,6 +8,7 @@ each method come from :mod:`nn_interpretability.registry`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,11 @@ def config_schema() -> Schema:
             }
         ),
     }
+
+
+def schema_text() -> str:
+    """Return the schema as the text of ``workflow/schemas/config.schema.json``."""
+    return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _object(properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> Schema:

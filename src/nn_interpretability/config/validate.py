@@ -13,6 +13,7 @@ from nn_interpretability.config.files import repeated_keys
 from nn_interpretability.config.problems import Problem, from_schema_error, joined, unknown_name
 from nn_interpretability.config.schema import Schema, config_schema
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.registry import method_entry
 
 
 def checked(config: Mapping[str, Any], files: Sequence[Path | str] = ()) -> dict[str, Any]:
@@ -42,6 +43,22 @@ def checked(config: Mapping[str, Any], files: Sequence[Path | str] = ()) -> dict
         raise ConfigError(f"The configuration has {count}; nothing was run.\n{listed}")
     filled: dict[str, Any] = with_defaults(config, config_schema())
     return filled
+
+
+def check_parameters(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the hyper-parameters of one method, as they stand under ``parameters`` of an attribution.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method, or something is wrong with a hyper-parameter; one message for all problems.
+    """
+    errors = Draft202012Validator(method_entry(method).parameters).iter_errors(parameters)
+    problems = list(dict.fromkeys(problem for error in errors for problem in from_schema_error(error)))
+    if problems:
+        listed = "\n".join(map(str, problems))
+        raise ConfigError(f"These parameters of {method} cannot be used:\n{listed}")
+    return dict(parameters)
 
 
 def problems_of(config: Mapping[str, Any]) -> list[Problem]:

@@ -23,7 +23,7 @@ from nn_interpretability.data import embedded, sources
 from nn_interpretability.data.mnist import read_mnist
 from nn_interpretability.data.raw import RawDigits
 from nn_interpretability.data.splits import limited, split_training
-from nn_interpretability.errors import ConfigError
+from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import write_json
 
@@ -106,6 +106,12 @@ def look_up(local: str | None, record: Path | None = None) -> dict[str, Any]:
     return {"source": "remote"}
 
 
+def earlier_source(record: Path) -> str | None:
+    """Source of an earlier run, from its ``digits.json``; None if there is none."""
+    source = _earlier_record(record).get("source")
+    return str(source) if source else None
+
+
 def _earlier_record(record: Path | None) -> Record:
     try:
         earlier = json.loads(record.read_text(encoding="utf-8")) if record is not None else {}
@@ -124,6 +130,7 @@ def prepare(
     seed: int,
     limits: Mapping[str, int | None] | None,
     provenance: Mapping[str, Any],
+    at_least: str | None = None,
     source: sources.Source | None = None,
 ) -> None:
     """Get the digits, check and split them, and write them with a record of where they come from.
@@ -147,18 +154,27 @@ def prepare(
         and for the test; None for all.
     provenance
         What made the file, see :func:`nn_interpretability.storage.provenance.provenance`.
+    at_least
+        Source of an earlier run (:func:`earlier_source`): MNIST is not replaced by the embedded digits.
     source
         The files to use as MNIST; by default those of ``reference/sources.yaml``.
 
     Raises
     ------
     DataError
-        If the user's own copy is there but not the published one.
+        If the user's own copy is there but not the published one, or only a source worse than ``at_least``
+        can be had.
     ConfigError
         If the share or a limit leaves a part without pictures.
     """
     limits = _checked_limits(limits)
     raw, record = _obtain(source or sources.load()["mnist"], local, download, seed)
+    if record["source"] == "embedded" and at_least not in {None, "embedded"}:
+        raise DataError(
+            f"{output_h5} holds MNIST, and was not replaced by the embedded digits, although it has to be made anew "
+            f"and MNIST is no longer there: {record['reason']}. Make MNIST available again (data.local), or remove "
+            f"{record_json} to go on with the embedded digits."
+        )
     digits = _split(raw, record, validation_share=validation_share, seed=seed, **limits)
     settings = {"validation_share": validation_share, "seed": seed, **limits}
     write_hdf5(
