@@ -1,0 +1,202 @@
+"""What is drawn: the contents of a figure data file (schema ``figure/1``), and nothing else.
+
+A figure of kind ``panel_group`` shows, for the same pictures, the maps of several methods.  Its file holds
+
+===============  =====================  ====================================================
+array            dimensions             meaning
+===============  =====================  ====================================================
+``pictures``     sample, channel, y, x  the explained pictures, in [0, 1]
+``maps``         map, sample, y, x      a signed map per method and picture, channels summed
+``score``        map, sample            the explained output of the model
+``target``       map, sample            the explained class
+``probability``  map, sample            softmax probability of that class, in [0, 1]
+``label``        sample                 the true class
+``limit``        map                    end of the symmetric colour scale
+``beyond``       map                    share of the values beyond the limit, in [0, 1]
+===============  =====================  ====================================================
+
+with the names of the methods as the scale of ``map``; headings and words are in the file's ``params``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn_interpretability.errors import DataError
+from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hdf5
+
+SCHEMA = "figure/1"
+KIND = "panel_group"
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """The maps of one method, one per picture.
+
+    Attributes
+    ----------
+    name
+        Name of the attribution in the configuration.
+    heading, detail
+        What stands above the maps: the method's name, and its settings in a few words.
+    values
+        Signed maps [sample, y, x].
+    score, target, probability
+        Explained output, class, and its softmax probability [sample].
+    limit
+        The colour scale runs from ``-limit`` to ``limit``.
+    beyond
+        Share of the values beyond the limit, in [0, 1].
+    """
+
+    name: str
+    heading: str
+    detail: str
+    values: FloatArray
+    score: FloatArray
+    target: IntArray
+    probability: FloatArray
+    limit: float
+    beyond: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows under one common heading (empty: no heading)."""
+
+    heading: str
+    rows: tuple[MapRow, ...]
+
+
+@dataclass(frozen=True)
+class PanelGroup:
+    """Pictures, and blocks of maps on one colour scale.
+
+    Attributes
+    ----------
+    figure
+        Name of the figure, such as ``fig12``.
+    pictures
+        [sample, channel, y, x] in [0, 1].
+    label
+        True class [sample].
+    blocks
+        The maps, from top to bottom.
+    quantity
+        What the colour means, with its unit: the label of the colour bar.
+    quantile
+        Quantile of the absolute values from which the limit of the scale was made, in (0, 1].
+    scale_rule
+        How the limit was chosen, in words.
+    """
+
+    figure: str
+    pictures: FloatArray
+    label: IntArray
+    blocks: tuple[Block, ...]
+    quantity: str
+    quantile: float
+    scale_rule: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> tuple[MapRow, ...]:
+        """All rows of all blocks, from top to bottom."""
+        return tuple(row for block in self.blocks for row in block.rows)
+
+
+def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str, Any]) -> None:
+    """Write a figure data file; ``provenance`` says which job made it from what."""
+    rows = group.rows
+    arrays = {
+        "pictures": Array(group.pictures.astype(np.float32), ("sample", "channel", "y", "x")),
+        "maps": Array(np.stack([row.values for row in rows]).astype(np.float32), ("map", "sample", "y", "x")),
+        "score": Array(np.stack([row.score for row in rows]).astype(np.float64), ("map", "sample")),
+        "target": Array(np.stack([row.target for row in rows]).astype(np.int64), ("map", "sample")),
+        "probability": Array(np.stack([row.probability for row in rows]).astype(np.float64), ("map", "sample")),
+        "label": Array(group.label.astype(np.int64), ("sample",)),
+        "limit": Array(np.array([row.limit for row in rows], dtype=np.float64), ("map",)),
+        "beyond": Array(np.array([row.beyond for row in rows], dtype=np.float64), ("map",)),
+    }
+    params = {
+        "figure": group.figure,
+        "kind": KIND,
+        "scale": "diverging",
+        "quantity": group.quantity,
+        "quantile": group.quantile,
+        "scale_rule": group.scale_rule,
+        "blocks": [
+            {
+                "heading": block.heading,
+                "rows": [{"name": row.name, "heading": row.heading, "detail": row.detail} for row in block.rows],
+            }
+            for block in group.blocks
+        ],
+    }
+    write_hdf5(
+        path,
+        arrays,
+        schema=SCHEMA,
+        params=params,
+        provenance=provenance,
+        scales={"map": [row.name for row in rows]},
+    )
+
+
+def read_figure_data(path: Path) -> PanelGroup:
+    """Read a figure data file.
+
+    Raises
+    ------
+    BrokenProductError
+        If the file is not what its writer left.
+    DataError
+        If it has another schema, or a kind of figure that this version does not know.
+    """
+    product = read_hdf5(path, schema=SCHEMA)
+    kind = product.params.get("kind")
+    if kind != KIND:
+        raise DataError(f"{path} holds a figure of kind {kind!r}; this version draws figures of kind {KIND!r}.")
+    return _panel_group(product)
+
+
+def _panel_group(product: Product) -> PanelGroup:
+    arrays = {name: array.values for name, array in product.arrays.items()}
+    params = product.params
+    place = {str(name): index for index, name in enumerate(product.scales["map"])}
+    blocks = tuple(
+        Block(block["heading"], tuple(_row(words, arrays, place[words["name"]]) for words in block["rows"]))
+        for block in params["blocks"]
+    )
+    return PanelGroup(
+        figure=params["figure"],
+        pictures=arrays["pictures"],
+        label=arrays["label"],
+        blocks=blocks,
+        quantity=params["quantity"],
+        quantile=params["quantile"],
+        scale_rule=params["scale_rule"],
+        provenance=product.provenance,
+    )
+
+
+def _row(words: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]], index: int) -> MapRow:
+    return MapRow(
+        name=words["name"],
+        heading=words["heading"],
+        detail=words["detail"],
+        values=arrays["maps"][index],
+        score=arrays["score"][index],
+        target=arrays["target"][index],
+        probability=arrays["probability"][index],
+        limit=float(arrays["limit"][index]),
+        beyond=float(arrays["beyond"][index]),
+    )

@@ -1,0 +1,97 @@
+"""From a figure data file to PDF, PNG and a sidecar, the same bytes each time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nn_interpretability.plotting.data import MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.panels import draw_panel_group
+from nn_interpretability.plotting.style import PNG_DPI, figure_style
+from nn_interpretability.storage.product import write_json, writing
+
+
+def draw(
+    figure_data_h5: Path | str,
+    pdf: Path | str,
+    png: Path | str,
+    sidecar_json: Path | str,
+    *,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Draw a figure from its data file, and from nothing else.
+
+    Parameters
+    ----------
+    figure_data_h5
+        A file of schema ``figure/1``.
+    pdf, png
+        The figure at its size on paper: vectors with text, and 100 dots per centimetre.
+    sidecar_json
+        What the figure shows and what made it: job, code, inputs, attributions, facts for the caption.
+    provenance
+        What makes the figure, from :func:`nn_interpretability.storage.provenance.provenance`.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the data file is damaged, or not a figure data file.
+    """
+    group = read_figure_data(Path(figure_data_h5))
+    with figure_style():
+        figure = draw_panel_group(group)
+        with writing(pdf) as temporary:
+            save_pdf(figure, temporary, title=group.figure)
+        with writing(png) as temporary:
+            save_png(figure, temporary)
+    write_json(sidecar_json, sidecar(group, provenance))
+
+
+def save_pdf(figure: Figure, path: Path, *, title: str = "") -> None:
+    """Save as PDF without a clock reading."""
+    with _quiet_font_subsetting():
+        figure.savefig(path, format="pdf", metadata={"Title": title, "CreationDate": None})
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Save as PNG without the name and version of the program."""
+    figure.savefig(path, format="png", dpi=PNG_DPI, metadata={"Software": None})
+
+
+def sidecar(group: PanelGroup, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader of the figure may want to know, as plain data."""
+    return {
+        "figure": group.figure,
+        "provenance": dict(provenance),
+        "data_provenance": dict(group.provenance),
+        "facts": {
+            "quantity": group.quantity,
+            "limit": group.rows[0].limit,
+            "scale_rule": group.scale_rule,
+            "pictures": len(group.label),
+            "blocks": [
+                {"heading": block.heading, "rows": [_row_facts(row) for row in block.rows]} for block in group.blocks
+            ],
+        },
+    }
+
+
+def _row_facts(row: MapRow) -> dict[str, Any]:
+    return {"name": row.name, "heading": row.heading, "detail": row.detail, "share_beyond": row.beyond}
+
+
+@contextmanager
+def _quiet_font_subsetting() -> Iterator[None]:
+    """Matplotlib's own fonts carry odd dates, and the library that cuts them to size warns each time."""
+    logger = logging.getLogger("fontTools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

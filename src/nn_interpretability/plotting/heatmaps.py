@@ -1,0 +1,41 @@
+"""One picture or one map in one pair of axes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from nn_interpretability.plotting.style import DIVERGING, PICTURE
+
+FloatArray = npt.NDArray[np.floating]
+
+MAGNIFICATION = 8
+"""Each value becomes this many image dots a side: many PDF viewers blur pictures that have fewer dots than
+the screen, and a blurred heat map is another map."""
+
+
+def magnify(image: FloatArray, factor: int = MAGNIFICATION) -> FloatArray:
+    """Repeat each value of an image [y, x] or [y, x, colour] ``factor`` times along y and x."""
+    return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
+
+
+def draw_picture(axes: Axes, picture: FloatArray) -> None:
+    """Draw a picture [channel, y, x] with values in [0, 1]: one channel in grey, three in colour."""
+    image = picture[0] if picture.shape[0] == 1 else np.moveaxis(picture, 0, -1)
+    axes.imshow(magnify(np.clip(image, 0, 1)), cmap=PICTURE, vmin=0, vmax=1, interpolation="none")
+    _bare(axes)
+
+
+def draw_map(axes: Axes, values: FloatArray, limit: float) -> ScalarMappable:
+    """Draw a signed map [y, x] on the diverging scale from ``-limit`` to ``limit``, zero in the middle."""
+    image = axes.imshow(magnify(values), cmap=DIVERGING, norm=Normalize(vmin=-limit, vmax=limit), interpolation="none")
+    _bare(axes)
+    return image
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])

@@ -1,0 +1,183 @@
+"""Layout of a group of panels: one column per picture, one row per method, one colour bar.
+
+The original shows each method as a grid of five rows by two columns, methods side by side.  Here a method
+is a row: all maps of a digit stand below each other, so that methods can be compared digit by digit, and a
+figure fits the text column at a size at which single pixels can be seen.
+
+All lengths are centimetres on paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
+from nn_interpretability.plotting.heatmaps import draw_map, draw_picture
+from nn_interpretability.plotting.style import (
+    BAND,
+    FRAME,
+    HEADING_PT,
+    INK,
+    MUTED,
+    PNG_DPI,
+    SMALL_PT,
+    TEXT_PT,
+    TEXT_WIDTH_CM,
+    inches,
+    typeset,
+)
+
+HorizontalAlignment = Literal["left", "center", "right"]
+
+MAX_CELL = 1.40
+GAP = 0.12
+MARGIN = 0.05
+COLUMN_HEAD = 0.72
+ROW_HEAD = 0.44
+BLOCK_HEAD = 0.66
+BLOCK_GAP = 0.30
+BAR_SPACE = 0.88
+BAR_HEIGHT = 0.22
+BAR_WIDTH = 5.2
+BAR_INSET = 0.25  # room for the last tick label
+
+
+class Canvas:
+    """A figure with a coordinate system in centimetres, its origin at the top left."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width = width
+        self.height = height
+        self.figure = Figure(figsize=(inches(width), inches(height)), dpi=PNG_DPI)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes with their top left corner at (left, top)."""
+        bottom = self.height - top - height
+        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
+
+    def text(
+        self,
+        left: float,
+        top: float,
+        words: str,
+        *,
+        size: float,
+        color: str = INK,
+        align: HorizontalAlignment = "left",
+    ) -> float:
+        """Words whose base line is at ``top``, aligned at ``left``; returns where they end."""
+        drawn = self.figure.text(
+            left / self.width,
+            1 - top / self.height,
+            words,
+            fontsize=size,
+            color=color,
+            ha=align,
+            va="baseline",
+        )
+        return float(drawn.get_window_extent().x1) / PNG_DPI * 2.54
+
+    def band(self, left: float, right: float, top: float, bottom: float) -> None:
+        """A pale band for a heading to stand on."""
+        corner = (left / self.width, 1 - bottom / self.height)
+        size = ((right - left) / self.width, (bottom - top) / self.height)
+        self.figure.add_artist(Rectangle(corner, *size, facecolor=BAND, edgecolor="none"))
+
+
+def draw_panel_group(group: PanelGroup) -> Figure:
+    """The whole group as a matplotlib figure, at its size on paper.
+
+    Parameters
+    ----------
+    group
+        What a figure data file holds; at most a dozen pictures fit the text width at a readable size.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not attached to pyplot.  Draw it under :func:`nn_interpretability.plotting.style.figure_style`.
+    """
+    columns = len(group.label)
+    cell = min(MAX_CELL, (TEXT_WIDTH_CM - 2 * MARGIN - (columns - 1) * GAP) / columns)
+    lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
+    width = max(lefts[-1] + cell + MARGIN, BAR_WIDTH + 2 * MARGIN + 2 * BAR_INSET)
+    canvas = Canvas(width, _height(group, cell))
+
+    top = MARGIN + COLUMN_HEAD
+    _column_heads(canvas, group, lefts, cell, top)
+    for left, picture in zip(lefts, group.pictures, strict=True):
+        draw_picture(canvas.axes(left, top, cell, cell), picture)
+    top += cell
+    mappable: ScalarMappable | None = None
+    for number, block in enumerate(group.blocks):
+        top += BLOCK_GAP if number else 0
+        top = _block_head(canvas, block, lefts[-1] + cell, top)
+        for row in block.rows:
+            _row_head(canvas, row, lefts[-1] + cell, top + ROW_HEAD)
+            top += ROW_HEAD
+            for left, values in zip(lefts, row.values, strict=True):
+                mappable = draw_map(canvas.axes(left, top, cell, cell), values, row.limit)
+            top += cell
+    assert mappable is not None
+    _colour_bar(canvas, mappable, group, top)
+    return canvas.figure
+
+
+def _height(group: PanelGroup, cell: float) -> float:
+    heads = sum(BLOCK_HEAD for block in group.blocks if block.heading) + BLOCK_GAP * (len(group.blocks) - 1)
+    return 2 * MARGIN + COLUMN_HEAD + cell + heads + len(group.rows) * (ROW_HEAD + cell) + BAR_SPACE
+
+
+def _column_heads(canvas: Canvas, group: PanelGroup, lefts: Sequence[float], cell: float, top: float) -> None:
+    """Class and score of each picture, once: all rows explain the same output unless they say otherwise."""
+    first = group.rows[0]
+    for column, left in enumerate(lefts):
+        middle = left + cell / 2
+        target, label = int(first.target[column]), int(group.label[column])
+        name = f"class {target}" if target == label else f"{target}, not {label}"
+        canvas.text(middle, top - 0.40, name, size=HEADING_PT, align="center")
+        score = rf"$\mathit{{f}}_{{{target}}}$ = {first.score[column]:.1f}".replace("-", "$-$")
+        canvas.text(middle, top - 0.10, score, size=SMALL_PT, color=MUTED, align="center")
+
+
+def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float:
+    if not block.heading:
+        return top
+    canvas.band(MARGIN, right, top + BLOCK_HEAD - 0.52, top + BLOCK_HEAD - 0.04)
+    canvas.text(MARGIN + 0.12, top + BLOCK_HEAD - 0.19, typeset(block.heading), size=HEADING_PT)
+    return top + BLOCK_HEAD
+
+
+def _row_head(canvas: Canvas, row: MapRow, right: float, top: float) -> None:
+    base = top - 0.10
+    end = canvas.text(MARGIN, base, typeset(row.heading), size=HEADING_PT)
+    if row.detail:
+        canvas.text(end + 0.2, base, typeset(row.detail), size=SMALL_PT, color=MUTED)
+    beyond = f"{100 * row.beyond:.1f} % beyond the scale"
+    canvas.text(right, base, beyond, size=SMALL_PT, color=MUTED, align="right")
+
+
+def _colour_bar(canvas: Canvas, mappable: ScalarMappable, group: PanelGroup, top: float) -> None:
+    left = canvas.width - MARGIN - BAR_INSET - BAR_WIDTH
+    axes = canvas.axes(left, top + 0.30, BAR_WIDTH, BAR_HEIGHT)
+    bar = canvas.figure.colorbar(
+        mappable, cax=axes, orientation="horizontal", extend="both", extendfrac=0.04, drawedges=False
+    )
+    bar.outline.set_linewidth(0.4)
+    bar.outline.set_edgecolor(FRAME)
+    bar.ax.xaxis.set_major_locator(MaxNLocator(nbins=6, symmetric=True, steps=[1, 2, 5, 10]))
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(_signed))
+    bar.ax.tick_params(pad=1.5)
+    canvas.text(left - 0.3, top + 0.30 + BAR_HEIGHT - 0.03, typeset(group.quantity), size=TEXT_PT, align="right")
+
+
+def _signed(value: float, _: int | None = None) -> str:
+    """Tick label: a sign on both sides of zero, the minus as wide as the plus."""
+    return typeset(f"{value:+g}".replace("-", "−")) if value else "0"

@@ -1,0 +1,108 @@
+"""Fonts, sizes and colours shared by all figures.
+
+Figures are made at the size at which they are printed, so a size given here is the size on paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+
+TEXT_WIDTH_CM = 15.2
+"""Width of the text column of the report."""
+
+PNG_DPI = 254
+"""100 dots per centimetre: a cell of 1.40 cm shows each of 28 x 28 values as exactly 5 x 5 dots."""
+
+HEADING_PT = 8.5
+TEXT_PT = 7.5
+SMALL_PT = 7.0
+
+DIVERGING = "RdBu_r"
+"""Red positive, white zero, blue negative; distinguishable with the common kinds of colour blindness."""
+PICTURE = "gray"
+
+INK = "#1a1a1a"
+MUTED = "#666666"
+FRAME = "#c4c4c4"
+BAND = "#ececec"
+
+_RC: dict[Any, Any] = {
+    # Fonts that matplotlib brings along, so that every machine draws the same; the first is the sans serif
+    # of the report's own type family, the second has the letters that the first lacks.
+    "font.family": ["cmss10", "DejaVu Sans"],
+    "font.size": TEXT_PT,
+    "mathtext.fontset": "cm",
+    "mathtext.default": "regular",
+    "axes.formatter.use_mathtext": True,
+    "axes.unicode_minus": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FRAME,
+    "axes.linewidth": 0.4,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "xtick.major.width": 0.4,
+    "ytick.major.width": 0.4,
+    "pdf.fonttype": 42,
+    "pdf.compression": 9,
+    "savefig.dpi": PNG_DPI,
+    "figure.dpi": PNG_DPI,
+    "image.interpolation": "none",
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw with the style of the figures, whatever the user's own matplotlib settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+# The first font has TeX's own encoding, in which these lie elsewhere; the fonts for formulas have them.
+_AS_FORMULA = {
+    "$": r"\$",
+    "\\": r"$\mathit{\backslash}$",
+    "<": r"$\mathit{<}$",
+    ">": r"$\mathit{>}$",
+    "{": r"$\mathit{\{}$",
+    "}": r"$\mathit{\}}$",
+    "|": r"$\mathit{\vert}$",
+    "_": r"$\mathit{\_}$",
+    "~": r"$\sim$",
+    '"': "''",
+    "\N{NO-BREAK SPACE}": " ",
+    "−": "$-$",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "α": r"$\mathit{\alpha}$",
+    "β": r"$\mathit{\beta}$",
+    "γ": r"$\mathit{\gamma}$",
+    "ε": r"$\mathit{\varepsilon}$",
+    "σ": r"$\mathit{\sigma}$",
+    "ᴮ": r"$^{\mathcal{B}}$",
+    "⁻": "$^{-}$",
+} | {raised: f"$^{digit}$" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+
+
+def typeset(words: str) -> str:
+    r"""Plain words as matplotlib must be given them; Greek letters are set in the italics of formulas.
+
+    The superscript of the rule :math:`z^\mathcal{B}` is written ``zᴮ``.
+    """
+    return "".join(_AS_FORMULA.get(letter, letter) for letter in words)
+
+
+def inches(centimetres: float) -> float:
+    """Length in inches, matplotlib's unit."""
+    return centimetres / 2.54

@@ -1,0 +1,157 @@
+r"""The report as PDF, by latexmk, the same bytes each time.
+
+The sources and everything they include are copied to an empty folder under plain names and built there, so that
+paths with spaces or letters beyond ASCII, the place of the checkout and files left by earlier builds do not matter.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from nn_interpretability.errors import ConfigError
+from nn_interpretability.storage.product import verified, writing
+
+DEBIAN_PACKAGES = ("latexmk", "texlive-latex-recommended", "texlive-latex-extra", "texlive-science", "lmodern")
+
+MAIN = "main.tex"
+
+# Any fixed second serves: TeX prints no date in the report, but writes one into the file.
+_EPOCH = "1593561600"
+
+_COMMAND = ("latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", MAIN)
+
+_UNKNOWN_RESULT = re.compile(r"There is no result called '([^']+)'")
+
+
+class ReportError(RuntimeError):
+    """LaTeX refused the report; the message holds its errors."""
+
+
+def require_latex() -> None:
+    """Make sure that latexmk and LaTeX can be found; call it before computing anything.
+
+    Raises
+    ------
+    ConfigError
+        Naming the Debian packages, and the way without LaTeX.
+    """
+    missing = [program for program in ("latexmk", "pdflatex") if shutil.which(program) is None]
+    if missing:
+        raise ConfigError(
+            f"The PDF report needs {' and '.join(missing)}. On Debian or Ubuntu:\n"
+            f"    apt-get install --no-install-recommends {' '.join(DEBIAN_PACKAGES)}\n"
+            "Without LaTeX, `make report-html` builds the HTML report from the same results."
+        )
+
+
+def build(
+    source: Path | str,
+    output: Path | str,
+    *,
+    inputs: Mapping[str, Path | str],
+    log: Path | str | None = None,
+) -> None:
+    """Typeset the report.
+
+    Parameters
+    ----------
+    source
+        Folder with ``main.tex`` and all that belongs to it; only read.
+    output
+        The PDF.
+    inputs
+        What the sources include, by its place in the folder of the build: ``"numbers.tex"``,
+        ``"tables/conservation.tex"``, ``"figures/fig12.pdf"``.  All are products of the workflow.
+    log
+        Where to keep LaTeX's log; default: beside the PDF, with the suffix ``.log``.
+
+    Raises
+    ------
+    ConfigError
+        If LaTeX is not installed, or the sources have no ``main.tex``.
+    BrokenProductError
+        If an input is damaged.
+    ReportError
+        If LaTeX fails; the message holds its errors and the place of the log.
+    """
+    require_latex()
+    source, output = Path(source), Path(output)
+    log = Path(log) if log is not None else output.with_suffix(".log")
+    if not (source / MAIN).is_file():
+        raise ConfigError(f"{source} has no {MAIN}: give the folder with the report's sources.")
+    with tempfile.TemporaryDirectory(prefix="report-") as name:
+        folder = Path(name)
+        _gather(source, inputs, folder)
+        finished = _latexmk(folder)
+        _keep_log(folder, finished, log)
+        if finished.returncode != 0:
+            raise ReportError(_explain(folder, finished.stdout, log))
+        with writing(output) as temporary:
+            shutil.copyfile(folder / MAIN.replace(".tex", ".pdf"), temporary)
+
+
+def _gather(source: Path, inputs: Mapping[str, Path | str], folder: Path) -> None:
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    for place, path in inputs.items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(verified(path), target)
+
+
+def _latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "SOURCE_DATE_EPOCH": _EPOCH,
+        "FORCE_SOURCE_DATE": "1",
+        "max_print_line": "10000",  # messages are not broken in the middle of a word
+    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEXINPUTS")}
+    return subprocess.run(
+        [*_COMMAND],
+        cwd=folder,
+        env={**environment, **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+
+
+def _keep_log(folder: Path, finished: subprocess.CompletedProcess[str], log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    latex_log = folder / MAIN.replace(".tex", ".log")
+    words = latex_log.read_text(encoding="utf-8", errors="replace") if latex_log.is_file() else ""
+    log.write_text(f"{finished.stdout}\n{words}", encoding="utf-8")
+
+
+def errors_in(words: str) -> list[str]:
+    """The errors in the output of LaTeX and BibTeX: each line that names one, with the line it points to."""
+    lines = words.splitlines()
+    found: list[str] = []
+    for index, line in enumerate(lines):
+        if re.match(r"(!|[^\s:]+:\d+:) ", line) and line not in found:
+            found.append(line)
+            found += [after for after in lines[index + 1 : index + 6] if re.match(r"l\.\d+ ", after)]
+    return found
+
+
+def _explain(folder: Path, words: str, log: Path) -> str:
+    errors = errors_in(words) or words.splitlines()[-15:]
+    message = ["LaTeX could not typeset the report:", *(f"    {line}" for line in errors)]
+    keys = _UNKNOWN_RESULT.findall("\n".join(errors))
+    numbers = folder / "numbers.tex"
+    known = re.findall(r"\\DefineResult{([^}]*)}", numbers.read_text()) if numbers.is_file() else []
+    for key in dict.fromkeys(keys):
+        near = difflib.get_close_matches(key, known, n=3)
+        if near:
+            message.append(f"Did you mean {' or '.join(near)}?")
+    message.append(f"LaTeX's own log: {log}")
+    return "\n".join(message)

@@ -1,0 +1,294 @@
+r"""The report's generated tables (booktabs), one file each, and the margin links of its figures.
+
+A table is the ``tabular`` alone; the sections put it into a float with a caption.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nn_interpretability.reporting.provenance import FigureRecord, Job, Timings, read_sidecar, short
+from nn_interpretability.reporting.tex import code, escape, number, printed_entry
+from nn_interpretability.storage.product import read_json, write_text
+
+Numbers = Mapping[str, Mapping[str, Any]]
+
+TABLES = (
+    "conservation",
+    "relevance_sinks",
+    "settings",
+    "model_card",
+    "figure_provenance",
+    "attribution_provenance",
+    "jobs",
+    "margin_links",
+)
+"""Names of the files, without ``.tex``."""
+
+NONE = "--"
+PUBLISHED = "_published"
+"""How the names of attributions with the settings of the study end."""
+_SINKS = ("bias", "stabilizer", "blocked", "sent")
+_HEAD = "% Made from results; changes are lost.\n"
+
+
+def write_tables(
+    folder: Path | str,
+    *,
+    numbers: Path | str,
+    cards: Mapping[str, Path | str],
+    figures: Mapping[str, Path | str],
+    timings: Path | str | None = None,
+) -> None:
+    """Write every table of :data:`TABLES` to ``folder/<name>.tex``.
+
+    Parameters
+    ----------
+    folder
+        Where the files go.
+    numbers
+        The merged numbers.
+    cards
+        Model card of each model.
+    figures
+        Sidecar of each figure.
+    timings
+        Clock readings of the jobs; without them the tables say that there are none.
+    """
+    known: Numbers = read_json(numbers)
+    records = [read_sidecar(path) for _, path in sorted(figures.items())]
+    clock = Timings(timings)
+    tables = {
+        "conservation": conservation_table(known),
+        "relevance_sinks": relevance_sinks_table(known),
+        "settings": settings_table(known, records),
+        "model_card": model_card_table({name: read_json(path) for name, path in sorted(cards.items())}),
+        "figure_provenance": figure_provenance_table(records, clock),
+        "attribution_provenance": attribution_provenance_table(records, clock),
+        "jobs": jobs_table(clock),
+        "margin_links": margin_links(records),
+    }
+    assert tables.keys() == set(TABLES)
+    for name, text in tables.items():
+        write_text(Path(folder) / f"{name}.tex", _HEAD + text)
+
+
+def tabular(columns: str, head: Sequence[str], groups: Iterable[Sequence[Sequence[str]]], *, above: str = "") -> str:
+    """A booktabs table: a head (with a line above it), and groups of rows with a little space between them."""
+    body = "\\addlinespace\n".join(
+        "".join(" & ".join(row) + r" \\" + "\n" for row in group) for group in groups if group
+    )
+    top = f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{above}{' & '.join(head)} \\\\\n\\midrule\n"
+    return top + body + "\\bottomrule\n\\end{tabular}\n"
+
+
+def conservation_table(numbers: Numbers) -> str:
+    """Per attribution that sums to the score: how far the sum is from it, and what lies on black pixels."""
+    names = _attributions(numbers, "conservation.median")
+    corrected = [name for name in names if not name.endswith(PUBLISHED)]
+    published = [name for name in names if name.endswith(PUBLISHED)]
+    head = ["method", "settings", "median", "largest", r"on $x_i=0$"]
+    groups = [[_conservation_row(numbers, name) for name in group] for group in (corrected, published)]
+    return tabular(r"l>{\raggedright\arraybackslash}p{0.42\linewidth}rrr", head, groups)
+
+
+def _conservation_row(numbers: Numbers, name: str) -> list[str]:
+    keys = ("heading", "settings", "conservation.median", "conservation.max", "background")
+    return [printed_entry(numbers[f"attribution.{name}.{key}"]) for key in keys]
+
+
+def relevance_sinks_table(numbers: Numbers) -> str:
+    """Per LRP variant and layer: what was sent on, and what bias, stabiliser and dead units kept.
+
+    The variant with the settings as published stands to the right of the one with corrected settings.
+    """
+    layers = _layers(numbers)
+    groups = []
+    for name in (name for name in layers if not name.endswith(PUBLISHED)):
+        heading = printed_entry(numbers[f"attribution.{name}.heading"])
+        rows = []
+        # pooling is a layer of its own where it has a stabiliser, so one list may be longer
+        here, published = layers[name], layers.get(name + PUBLISHED, [])
+        for place, layer in enumerate(published if len(published) > len(here) else here):
+            cells = [*_sinks(numbers, name, layer), *_sinks(numbers, name + PUBLISHED, layer)]
+            rows.append(["" if place else heading, code(layer), *cells])
+        groups.append(rows)
+    above = r" & & \multicolumn{4}{c}{here} & \multicolumn{4}{c}{as published} \\"
+    rules = r" \cmidrule(lr){3-6} \cmidrule(l){7-10}"
+    names = ["bias", "stabiliser", "blocked", "sent on"]
+    return tabular("llrrrrrrrr", ["method", "layer", *names, *names], groups, above=above + rules + "\n")
+
+
+def _sinks(numbers: Numbers, name: str, layer: str) -> list[str]:
+    entries = (numbers.get(f"attribution.{name}.layers.{layer}.{part}") for part in _SINKS)
+    return [NONE if entry is None else number(str(entry["text"])) for entry in entries]
+
+
+def settings_table(numbers: Numbers, records: Sequence[FigureRecord]) -> str:
+    """Per row of a figure: the settings used, those published, and how far the maps agree."""
+    groups = []
+    for record in records:
+        blocks = record.facts["blocks"]
+        if len(blocks) < 2:
+            continue
+        pairs = zip(blocks[0]["rows"], blocks[1]["rows"], strict=False)
+        groups.append([_settings_row(numbers, record.figure, one, other) for one, other in pairs])
+    return tabular(f"ll{_WRAPPED}{_WRAPPED}rr", _SETTINGS_HEAD, groups)
+
+
+_WRAPPED = r">{\raggedright\arraybackslash}p{0.27\linewidth}"
+_SETTINGS_HEAD = ["figure", "method", "here", "as published", "cosine", "rank"]
+
+
+def _settings_row(numbers: Numbers, figure: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    agreement = f"figure.{figure}.agreement.{one['name']}"
+    return [
+        figure_number(figure),
+        escape(one["heading"]),
+        escape(one["detail"]),
+        escape(other["detail"]),
+        printed_entry(numbers[f"{agreement}.cosine"]),
+        printed_entry(numbers[f"{agreement}.rank"]),
+    ]
+
+
+def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
+    """Architecture, recipe and quality of each model."""
+    groups = []
+    for name, card in cards.items():
+        rows = [["model", code(name)], ["architecture", code(card["architecture"])]]
+        rows.append(["trainable numbers", number(str(card["parameters"]))])
+        rows += [[escape(key.replace("_", " ")), _plain(value)] for key, value in card["recipe"].items()]
+        rows += [["seed", _plain(card["seed"])], ["device", _plain(card["device"])]]
+        rows += [[f"{part} part", _quality(card[part])] for part in ("validation", "test")]
+        groups.append(rows)
+    return tabular("lp{0.62\\linewidth}", ["quantity", "value"], groups)
+
+
+def _quality(part: Mapping[str, Any]) -> str:
+    accuracy, error = number(f"{100 * part['accuracy']:.2f}", "%"), number(f"{100 * part['ece']:.2f}", "%")
+    count = number(str(part["n"]))
+    return f"accuracy {accuracy}, NLL {number(format(part['nll'], '.4f'))}, ECE {error}, {count} pictures"
+
+
+def figure_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
+    """Per figure: job, digests of what it was made from, seed, commit, device, time."""
+    rows = []
+    for record in records:
+        origin = next(iter(record.attributions.values()), record.data)
+        anchor = rf"\raisebox{{2.5ex}}[0pt]{{\hypertarget{{prov:{record.figure}}}{{}}}}"
+        rows.append(
+            [
+                anchor + figure_number(record.figure),
+                code(record.drawing.rule),
+                _digest(record.drawing.input(f"{record.figure}.h5")),
+                _digest(origin.input("digits.h5")),
+                _digest(origin.input("weights.safetensors")),
+                _plain(origin.seed),
+                _digest(record.drawing.commit) + ("*" if record.drawing.commit.endswith("-dirty") else ""),
+                code(origin.device),
+                _seconds(_total(clock, [record.drawing, record.data, *record.attributions.values()])),
+            ]
+        )
+    head = ["figure", "rule", "figure data", "probe", "weights", "seed", "commit", "device", "time"]
+    return tabular("lllllrllr", head, [rows])
+
+
+def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
+    """Per attribution shown in a figure: job, code, seed, device, time."""
+    shown: dict[str, list[str]] = defaultdict(list)
+    jobs: dict[str, Job] = {}
+    for record in records:
+        for name, job in record.attributions.items():
+            shown[name].append(figure_number(record.figure))
+            jobs[name] = job
+    rows = [
+        [
+            code(name),
+            ", ".join(shown[name]),
+            code(job.rule),
+            _digest(job.code),
+            _plain(job.seed),
+            code(job.device),
+            _seconds(clock.seconds(job)),
+        ]
+        for name, job in sorted(jobs.items())
+    ]
+    return tabular("llllrlr", ["attribution", "figure", "rule", "code", "seed", "device", "time"], [rows])
+
+
+def jobs_table(clock: Timings) -> str:
+    """Per rule: number of jobs, their time and their memory."""
+    rules: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for job in clock.jobs:
+        rules[job["rule"]].append(job)
+    rows = []
+    for rule, jobs in sorted(rules.items()):
+        seconds = [job["seconds"] for job in jobs if job["seconds"] is not None]
+        memory = [job["max_rss_mib"] for job in jobs if job["max_rss_mib"] is not None]
+        rows.append(
+            [
+                code(rule),
+                number(str(len(jobs))),
+                _seconds(sum(seconds) if seconds else None),
+                _seconds(max(seconds, default=None)),
+                number(f"{max(memory):.0f}", "MiB") if memory else NONE,
+            ]
+        )
+    if not rows:
+        rows = [["no clock readings were recorded", NONE, NONE, NONE, NONE]]
+    return tabular("lrrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
+
+
+def margin_links(records: Sequence[FigureRecord]) -> str:
+    """Definitions of the notes in the margin: the job that drew a figure, and a digest of what it drew."""
+    lines = []
+    for record in records:
+        digest = short(record.drawing.input(f"{record.figure}.h5"))
+        lines.append(rf"\DefineMarginLink{{{record.figure}}}{{{escape(record.drawing.rule)}}}{{{escape(digest)}}}")
+    return "\n".join(lines) + "\n"
+
+
+def figure_number(figure: str) -> str:
+    """``fig06`` is Figure 6 of the original; other names stay as they are."""
+    digits = figure.removeprefix("fig")
+    return str(int(digits)) if digits.isdecimal() and digits != figure else escape(figure)
+
+
+def _attributions(numbers: Numbers, ending: str) -> list[str]:
+    keys = (key for key in numbers if key.startswith("attribution.") and key.endswith(f".{ending}"))
+    return sorted(key.removeprefix("attribution.").removesuffix(f".{ending}") for key in keys)
+
+
+def _layers(numbers: Numbers) -> dict[str, list[str]]:
+    """Layers of each attribution that has a trace, in the order in which relevance visits them."""
+    layers: dict[str, list[str]] = {}
+    for name in _attributions(numbers, "layers"):
+        text = numbers[f"attribution.{name}.layers"]["value"]
+        layers[name] = str(text).split()
+    return layers
+
+
+def _digest(digest: str) -> str:
+    return code(short(digest))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return NONE
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return escape(str(value))
+    return number(f"{value}" if isinstance(value, int) else f"{value:g}")
+
+
+def _total(clock: Timings, jobs: Iterable[Job]) -> float | None:
+    seconds = [clock.seconds(job) for job in jobs]
+    known = [value for value in seconds if value is not None]
+    return sum(known) if known else None
+
+
+def _seconds(value: float | None) -> str:
+    return NONE if value is None else number(f"{value:.1f}", "s")

@@ -1,0 +1,156 @@
+r"""A method and its settings in a few words, for headings, tables and captions.
+
+The words are plain text with Greek letters; ``zᴮ`` stands for :math:`z^\mathcal{B}`.  Drawing code and TeX code each
+have one place that turns them into their own spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Description:
+    """What stands above a row of maps.
+
+    Attributes
+    ----------
+    heading
+        The method's name.
+    settings
+        Its hyper-parameters; empty if it has none.
+    quantity
+        What a value of the map means, with its unit.
+    """
+
+    heading: str
+    settings: str
+    quantity: str
+
+
+RELEVANCE = "relevance (logits)"
+GRADIENT = "gradient (logits per unit of brightness)"
+
+_COMPOSITES = {
+    "small_cnn": "then α1β0, ε, 0",
+    "study2020": "then α1β0, 0, 0",
+    "montavon2019": "then γ, ε, 0 by thirds of the layers",
+}
+"""Rules after the first layer, from input to output; the first has zᴮ."""
+
+
+_SYMBOLS = {"epsilon": "ε", "gamma": "γ", "z_box": "zᴮ", "z_plus": "z+"}
+
+
+def describe(method: str, parameters: Mapping[str, Any], *, title: str = "", layers: Sequence[str] = ()) -> Description:
+    """Describe an attribution method as it was configured.
+
+    Parameters
+    ----------
+    method
+        Name in the registry.
+    parameters
+        Its hyper-parameters as in the configuration.
+    title
+        Heading for methods that this function has no words for; default: the method's name.
+    layers
+        Names of the model's layers in order of execution, for composites that name layers.
+    """
+    if method == "gradient":
+        return Description("Gradient", _plain(parameters), GRADIENT)
+    if method == "input_x_gradient":
+        return Description("Input × gradient", _plain(parameters), RELEVANCE)
+    if method == "lrp":
+        return _describe_lrp(parameters, layers)
+    return Description(title or method.replace("_", " "), _plain(parameters), RELEVANCE)
+
+
+def _describe_lrp(parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+    words: list[str] = []
+    bounds = _bounds(parameters)
+    composite, pooling = _without_pooling(parameters.get("composite"))
+    rule = parameters.get("rule", "epsilon")
+    if composite is not None:
+        heading = "LRP composite"
+        words += [*bounds, _composite(composite, layers)]
+        bounds = []
+    elif rule == "epsilon":
+        heading = "LRP-ε"
+        words.append(_stabilizer("ε", parameters.get("epsilon", {"rms": 0.25})))
+    elif rule == "gamma":
+        heading = "LRP-γ"
+        words.append(f"γ = {parameters.get('gamma', 0.25):g}")
+    elif rule == "alpha_beta":
+        heading = f"LRP-{_short(parameters)}"
+    else:
+        heading = {"0": "LRP-0", "z_plus": "LRP-z+"}[rule]
+    if parameters.get("bias") == "ignore":
+        words.append("denominators without bias")
+    if "stabilizer" in parameters:
+        words.append(_stabilizer("stabiliser", parameters["stabilizer"]))
+    words += [*bounds, *pooling]
+    if parameters.get("pooling") == "proportional":
+        words.append("pooling proportional")
+    return Description(heading, ", ".join(words), RELEVANCE)
+
+
+def _bounds(parameters: Mapping[str, Any]) -> list[str]:
+    if parameters.get("input_bounds") is None:
+        return []
+    low, high = parameters["input_bounds"]
+    return [f"zᴮ on [{_bound(low)},\N{NO-BREAK SPACE}{_bound(high)}]"]
+
+
+def _without_pooling(composite: Any) -> tuple[Any, list[str]]:
+    """A composite's rules for layers with weights (None if there are none), and a word on those for pooling."""
+    if not isinstance(composite, Mapping):
+        return composite, []
+    weights = {key: rule for key, rule in composite.items() if "pool" not in key}
+    pools = {_short(rule) for key, rule in composite.items() if "pool" in key} - {"0"}
+    return weights or None, [f"{symbol} at pooling" for symbol in sorted(pools)]
+
+
+def _composite(composite: Any, layers: Sequence[str]) -> str:
+    """The rules after the first layer, from input to output."""
+    if isinstance(composite, str):
+        return str(_COMPOSITES.get(composite, composite))
+    place = {layer: index for index, layer in enumerate(layers)}
+    names = sorted(composite, key=lambda name: place.get(name, len(place)))
+    rules = [_short(composite[name]) for name in names]
+    if rules[0] == "zᴮ" and set(names) <= place.keys():
+        return f"then {', '.join(rules[1:])}"
+    return ", ".join(f"{layer}: {rule}" for layer, rule in zip(names, rules, strict=True))
+
+
+def _short(rule: Any) -> str:
+    settings = rule if isinstance(rule, Mapping) else {"rule": rule}
+    if settings["rule"] == "alpha_beta":
+        return f"α{settings.get('alpha', 1):g}β{settings.get('beta', 0):g}"
+    return _SYMBOLS.get(settings["rule"], str(settings["rule"]))
+
+
+def _stabilizer(symbol: str, value: Any) -> str:
+    settings = value if isinstance(value, Mapping) else {"absolute": value}
+    sizes = [f"{settings['rms']:g} rms"] if "rms" in settings else []
+    sizes += [_power(settings["absolute"])] if "absolute" in settings else []
+    return f"{symbol} = {' + '.join(sizes)}" + (", unsigned" if settings.get("signed", True) is False else "")
+
+
+def _power(value: float) -> str:
+    """``1e-09`` as ``10⁻⁹``, other numbers as they are."""
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return mantissa
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{raised}" if mantissa == "1" else f"{mantissa} × 10{raised}"
+
+
+def _bound(value: Any) -> str:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return "/".join(f"{number:g}" for number in values).replace("-", "−")
+
+
+def _plain(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} = {value}" for key, value in parameters.items())

@@ -1,0 +1,262 @@
+"""The numbers that the report states: read from results, keyed, worded once.
+
+A part is a JSON file ``{key: {"value", "text", "unit", "source"}}``.  ``value`` is the number (or word) itself,
+``text`` how it is printed, in a form that siunitx reads, ``unit`` is ``"%"`` or a name that
+:mod:`nn_interpretability.reporting.tex` knows, ``source`` the product it was read from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn_interpretability.errors import DataError
+from nn_interpretability.plotting.data import MapRow, PanelGroup, read_figure_data
+from nn_interpretability.storage.hdf5 import Product, read_hdf5
+from nn_interpretability.storage.product import read_json, write_json
+from nn_interpretability.study.figures import description_of
+
+Numbers = dict[str, dict[str, Any]]
+FloatArray = npt.NDArray[np.float64]
+
+TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
+
+
+def numbers_of_run(output: Path | str, *, provenance: Mapping[str, Any], source: str = "the run") -> None:
+    """Write what holds for the whole run: ``run.seed``, ``run.commit``, ``run.versions.*``."""
+    commit, _, changed = str(provenance["commit"]).partition("-")
+    words = {"seed": provenance["seed"], "commit": commit[:12] + (" with local changes" if changed else "")}
+    words["instruction_set"] = provenance.get("instruction_set", "unknown")
+    words |= {f"versions.{name}": version for name, version in provenance.get("versions", {}).items()}
+    write_json(output, {f"run.{key}": entry(value, source=source) for key, value in words.items()})
+
+
+def numbers_of_data(record_json: Path | str, output: Path | str, *, source: str = "data/digits.json") -> None:
+    """Write where the digits come from: ``data.name``, ``data.reason``, ``data.count.*``."""
+    record = read_json(record_json)
+    title = str(record.get("title", record["source"]))
+    stand_in = " (the embedded stand-in for MNIST)" if record["source"] == "embedded" else ""
+    words: dict[str, Any] = {
+        "source": record["source"],
+        "name": title.partition(" (")[0].partition(",")[0] + stand_in,
+        "title": title,
+        "reason": record["reason"],
+        "licence": record.get("licence", "unknown"),
+    }
+    words |= {f"count.{part}": count for part, count in record["counts"].items()}
+    write_json(output, {f"data.{key}": entry(value, source=source) for key, value in words.items()})
+
+
+def numbers_of_model(card_json: Path | str, output: Path | str, *, name: str, source: str | None = None) -> None:
+    """Write what a model card says: ``model.<name>.test.accuracy`` and its like."""
+    card = read_json(card_json)
+    source = source or f"models/{name}/card.json"
+    numbers = {key: entry(card[key], source=source) for key in ("architecture", "parameters", "seed", "device")}
+    for part in ("test", "validation"):
+        numbers |= {f"{part}.{key}": value for key, value in _quality(card[part], source).items()}
+    write_json(output, {f"model.{name}.{key}": value for key, value in numbers.items()})
+
+
+def _quality(part: Mapping[str, Any], source: str) -> Numbers:
+    return {
+        "accuracy": entry(100 * part["accuracy"], decimals=2, unit="%", source=source),
+        "error": entry(100 * (1 - part["accuracy"]), decimals=2, unit="%", source=source),
+        "nll": entry(part["nll"], digits=3, source=source),
+        "ece": entry(100 * part["ece"], decimals=2, unit="%", source=source),
+        "n": entry(part["n"], source=source),
+    }
+
+
+def numbers_of_attribution(
+    attribution_h5: Path | str, output: Path | str, *, name: str, source: str | None = None
+) -> None:
+    r"""Write what can be said of an attribution file: settings, conservation, and where relevance went.
+
+    Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``pictures``; ``background``, the share of
+    :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
+    ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the pictures; for LRP ``layers``,
+    their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
+    pictures.
+    """
+    product = read_hdf5(attribution_h5, schema="attribution/1")
+    source = source or f"attributions/{name}.h5"
+    words = description_of(product)
+    numbers: Numbers = {
+        "heading": entry(words.heading, source=source),
+        "settings": entry(words.settings, source=source),
+        "pictures": entry(len(product.arrays["output"].values), source=source),
+        "background": entry(100 * _background(product), digits=3, unit="%", source=source),
+    }
+    for key, value in _conservation(product).items():
+        numbers[key] = entry(100 * value, digits=2, unit="%", source=source)
+    layers = _layers(product)
+    if layers:
+        numbers["layers"] = entry(" ".join(layers), source=source)
+    for layer, parts in layers.items():
+        for part, value in parts.items():
+            numbers[f"layers.{layer}.{part}"] = entry(100 * value, decimals=2, unit="%", source=source)
+    write_json(output, {f"attribution.{name}.{key}": value for key, value in numbers.items()})
+
+
+def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source: str | None = None) -> None:
+    """Write what a caption says: the colour scale, and how far published and corrected settings agree.
+
+    Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
+    values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
+    smallest rank correlation over the pictures between a row and the row in the same place of the published block.
+    """
+    group = read_figure_data(Path(figure_data_h5))
+    source = source or f"figures/data/{group.figure}.h5"
+    limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
+    numbers = {
+        "limit": entry(limit, digits=2, source=source),
+        "quantile": entry(100 * group.quantile, decimals=1, unit="%", source=source),
+        "beyond.max": entry(100 * beyond, digits=2, unit="%", source=source),
+    }
+    for key, value in _agreement(group).items():
+        numbers[key] = entry(value, decimals=2, source=source)
+    write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
+
+
+def merge_numbers(parts: Sequence[Path | str], output_json: Path | str) -> None:
+    """Write all parts as one file.
+
+    Raises
+    ------
+    DataError
+        If two parts have the same key: one of them would be lost.
+    """
+    merged: Numbers = {}
+    origin: dict[str, Path | str] = {}
+    for part in parts:
+        for key, value in read_json(part).items():
+            if key in merged:
+                raise DataError(f"The number {key!r} is in {origin[key]} and in {part}; it must have one source.")
+            merged[key], origin[key] = value, part
+    write_json(output_json, merged)
+
+
+def entry(
+    value: float | str | None,
+    *,
+    source: str,
+    unit: str = "",
+    decimals: int | None = None,
+    digits: int | None = None,
+) -> dict[str, Any]:
+    """One number (or word) with its printed form.
+
+    Parameters
+    ----------
+    value
+        A word, an integer, or a finite number; None is printed as "none".
+    source
+        The product it was read from.
+    unit
+        ``"%"``, another unit, or nothing.
+    decimals, digits
+        Decimal places, or significant digits; integers and words need neither.
+    """
+    if value is None or isinstance(value, str):
+        return {"value": value, "text": value or "none", "unit": unit, "source": source}
+    return {"value": value, "text": printed(value, decimals=decimals, digits=digits), "unit": unit, "source": source}
+
+
+def printed(value: float, *, decimals: int | None = None, digits: int | None = None) -> str:
+    """A number as plain text that siunitx reads: ``"99.12"``, ``"0.0032"``, ``"1.2e-9"``.
+
+    Raises
+    ------
+    ValueError
+        If the number is not finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"{value} cannot be stated in a report.")
+    if isinstance(value, int):
+        return str(value)
+    if decimals is not None:
+        return f"{round(value, decimals) + 0.0:.{decimals}f}"  # adding zero: no minus sign before a zero
+    digits = 3 if digits is None else digits
+    if value == 0:
+        return "0"
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    if -5 < exponent < 6:
+        return f"{value:.{max(0, digits - 1 - exponent)}f}"
+    mantissa = f"{value:.{digits - 1}e}".partition("e")[0]
+    return f"{mantissa}e{exponent}"
+
+
+def _background(product: Product) -> float:
+    """Share of the absolute values on pixels that are zero in all channels."""
+    absolute = np.abs(np.asarray(product.arrays["values"].values, dtype=np.float64)).sum(axis=1)
+    black = (product.arrays["images"].values == 0).all(axis=1)
+    total = absolute.sum()
+    return float(absolute[black].sum() / total) if total else 0.0
+
+
+def _conservation(product: Product) -> dict[str, float]:
+    if "completeness_error" not in product.arrays:
+        return {}
+    score = _score(product)
+    values = np.asarray(product.arrays["values"].values, dtype=np.float64)
+    gap = np.abs(values.sum(axis=(1, 2, 3)) - score) / np.abs(score)
+    return {"conservation.median": float(np.median(gap)), "conservation.max": float(gap.max())}
+
+
+def _layers(product: Product) -> dict[str, dict[str, float]]:
+    """Mean over the pictures of what each layer received, sent on and kept, relative to the score."""
+    if "trace_received" not in product.arrays:
+        return {}
+    score = _score(product)
+    shares = {part: (product.arrays[f"trace_{part}"].values / score).mean(axis=1) for part in TRACE_PARTS}
+    names = [str(layer).replace("#", "-") for layer in product.scales["layer"]]
+    return {
+        layer: {part: float(share[index]) for part, share in shares.items()}
+        for index, layer in reversed(list(enumerate(names)))
+    }
+
+
+def _score(product: Product) -> FloatArray:
+    """The explained scores, kept away from zero so that relative numbers stay finite."""
+    score = np.asarray(product.arrays["output"].values, dtype=np.float64)
+    return np.where(np.abs(score) < 1e-12, 1e-12, score)
+
+
+def _agreement(group: PanelGroup) -> dict[str, float]:
+    if len(group.blocks) < 2:
+        return {}
+    corrected, published = group.blocks[:2]
+    numbers = {}
+    for one, other in zip(corrected.rows, published.rows, strict=False):
+        numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
+        numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
+    return numbers
+
+
+def _smallest(measure: Callable[[FloatArray, FloatArray], float], one: MapRow, other: MapRow) -> float:
+    pairs = zip(one.values, other.values, strict=True)
+    return min(measure(np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()) for a, b in pairs)
+
+
+def cosine(one: FloatArray, other: FloatArray) -> float:
+    """Cosine of the angle between two maps; 0 if one of them is zero."""
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / norm if norm else 0.0
+
+
+def rank_correlation(one: FloatArray, other: FloatArray) -> float:
+    """Spearman's rank correlation, ties sharing their mean rank; 0 if one of the maps is constant."""
+    ranks = [_ranks(values) for values in (one, other)]
+    return cosine(*(rank - rank.mean() for rank in ranks))
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    mean_rank = last - (counts - 1) / 2
+    return np.asarray(mean_rank[inverse], dtype=np.float64)
