@@ -27,7 +27,8 @@ from nn_interpretability.storage.product import read_json
 from nn_interpretability.training.loop import train_classifier
 
 RECIPE = {"batch_size": 128, "max_learning_rate": 0.01, "weight_decay": 0.0}
-HEADER = f"{'data':<16}{'pictures':>9}{'prepare s':>11}{'train s':>9}{'test %':>8}{'n':>7}{'s/epoch':>9}{'peer':>7}{'ratio':>7}"
+ROW = "{:<16}{:>9}{:>11}{:>9}{:>8}{:>7}{:>9}{:>7}{:>7}"
+HEADER = ("data", "pictures", "prepare s", "train s", "test %", "n", "s/epoch", "peer", "ratio")
 
 
 def peer_seconds(data: digits.Digits) -> float:
@@ -73,9 +74,16 @@ def measure(folder: Path, local: str | None, epochs: int, seed: int) -> str:
     seconds = time.perf_counter() - prepared
     data, test = digits.load(folder / "digits.h5"), read_json(folder / "card.json")["test"]
     peer = peer_seconds(data)
-    return (
-        f"{data.source:<16}{len(data.train_labels):>9}{prepared - begin:>11.1f}{seconds:>9.1f}"
-        f"{100 * test['accuracy']:>8.2f}{test['n']:>7}{seconds / epochs:>9.2f}{peer:>7.2f}{peer * epochs / seconds:>7.2f}"
+    return ROW.format(
+        data.source,
+        len(data.train_labels),
+        f"{prepared - begin:.1f}",
+        f"{seconds:.1f}",
+        f"{100 * test['accuracy']:.2f}",
+        test["n"],
+        f"{seconds / epochs:.2f}",
+        f"{peer:.2f}",
+        f"{peer * epochs / seconds:.2f}",
     )
 
 
@@ -86,7 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     local = os.environ.pop("NN_INTERPRETABILITY_DATA", None) or (str(beside) if beside.is_dir() else None)
-    print(HEADER)
+    print(ROW.format(*HEADER))
     for place in dict.fromkeys((local, None)):
         with tempfile.TemporaryDirectory() as folder:
             print(measure(Path(folder), place, options.epochs, options.seed), flush=True)

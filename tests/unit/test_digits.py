@@ -243,6 +243,7 @@ def test_limits_make_it_small_and_keep_the_probes(tmp_path: Path, files: dict[st
     loaded = prepare(tmp_path, tiny_source(files), local=str(tmp_path / "data"), limits=limits)
     assert [len(loaded.train_labels), len(loaded.validation_labels), len(loaded.test_labels)] == [90, 10, 40]
     assert np.bincount(loaded.test_labels).tolist() == [4] * 10
+    np.testing.assert_array_equal(loaded.test_images, mnist.read_mnist(files).test_images[loaded.test_source_index])
     probes = first_of_class(mnist.read_mnist(files).train_labels)
     assert set(probes) <= set(loaded.train_source_index)
 
@@ -271,6 +272,21 @@ def test_stand_in_keeps_test_pictures_out_of_training(tmp_path: Path, files: dic
     assert len(loaded.train_labels) == 1400  # augmented; the other parts are not
     assert len(loaded.validation_labels) == len(validation)
     assert len(loaded.test_labels) == len(test) == 450
+
+
+def test_augmented_pictures_have_the_label_and_the_index_of_what_they_were_made_from(
+    tmp_path: Path, files: dict[str, bytes]
+):
+    loaded = prepare(tmp_path, tiny_source(files))
+    count = loaded.record["counts"]["augmented"]
+    originals = {index: row for row, index in enumerate(loaded.train_source_index[:-count])}
+    assert len(originals) == len(loaded.train_labels) - count  # all originals come first
+    rows = np.array([originals[index] for index in loaded.train_source_index[-count:]])
+    np.testing.assert_array_equal(loaded.train_labels[-count:], loaded.train_labels[rows])
+    pixels = loaded.train_images.reshape(len(loaded.train_labels), -1).astype(float)
+    alike = np.corrcoef(pixels[-count:], pixels[rows])[:count, count:]
+    assert np.diag(alike).mean() > 0.8
+    assert np.diag(alike[::-1]).mean() < 0.6
 
 
 def test_look_up_finds_reads_nothing_and_forgets_the_path(tmp_path: Path, files: dict[str, bytes], monkeypatch):

@@ -50,11 +50,12 @@ def test_pictures_have_the_looks_of_mnist(raw: RawDigits):
 
 def test_centring_loses_no_ink():
     pictures = np.zeros((3, 25, 25), np.uint8)
-    pictures[0, 0, :] = 1  # all at the top edge, so it would have to stick out below
-    pictures[1, :, 24] = 2
+    # nearly all ink at one edge: centred by that alone, the dot at the other edge would be lost
+    pictures[0, 0, :], pictures[0, 24, 12] = 200, 1
+    pictures[1, :, 24], pictures[1, 12, 0] = 200, 2
     pictures[2, 10:14, 3:9] = 3
     centred = embedded._centred(pictures)
-    assert centred.sum((1, 2)).tolist() == [25, 50, 72]
+    assert centred.sum((1, 2)).tolist() == [5001, 5002, 72]
     # the middle lies between two pixels
     np.testing.assert_array_equal(centre_of_mass(centred[2:]), [[13.5], [13.5]])
 
