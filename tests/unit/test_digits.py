@@ -196,6 +196,17 @@ def test_download_never_unpacks_more_than_the_file_has(tmp_path: Path, files: di
         sources.download(tiny_source(files, bomb.as_uri()))
 
 
+def test_mirrors_that_fail_alike_are_told_in_one_go(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch):
+    def unknown(*_args: Any, **_options: Any) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(sources.DownloadError) as caught:
+        sources.download(tiny_source(files, "http://one.invalid", "https://two.invalid"))
+    assert str(caught.value) == f"{IMAGES}: one.invalid, two.invalid: Name or service not known"
+
+
 @pytest.fixture
 def dripping_server() -> Iterator[str]:
     """A server that sends a little of the file now and then, for ever."""
@@ -235,6 +246,20 @@ def test_download_gives_up_on_a_name_server_that_never_answers(
             sources.download(tiny_source(files, "http://mirror.invalid"), timeout=0.2)
     finally:
         ended.set()
+
+
+def test_the_stand_in_does_not_replace_mnist(tmp_path: Path, files: dict[str, bytes]):
+    write_files(files, tmp_path / "data" / FOLDER)
+    prepare(tmp_path, tiny_source(files), local=str(tmp_path / "data"))
+    before = (tmp_path / "digits.h5").read_bytes()
+    earlier = digits.earlier_source(tmp_path / "digits.json")
+    with pytest.raises(DataError, match=r"digits\.h5 holds MNIST, and was not replaced.*data\.local"):
+        prepare(tmp_path, tiny_source(files), at_least=earlier)
+    assert (tmp_path / "digits.h5").read_bytes() == before
+    # the embedded digits may replace themselves, and MNIST may replace them
+    prepare(tmp_path / "other", tiny_source(files), at_least="embedded")
+    prepare(tmp_path / "other", tiny_source(files), local=str(tmp_path / "data"), at_least="embedded")
+    assert digits.earlier_source(tmp_path / "none.json") is None
 
 
 def test_limits_make_it_small_and_keep_the_probes(tmp_path: Path, files: dict[str, bytes]):

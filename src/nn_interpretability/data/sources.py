@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Mapping
@@ -107,17 +108,17 @@ def load(path: Path | None = None) -> dict[str, Source]:
     Parameters
     ----------
     path
-        The YAML file; by default ``reference/sources.yaml`` of the checkout, or the copy inside the
-        installed package.
+        The YAML file; by default the copy inside the installed package, or ``reference/sources.yaml`` of
+        the checkout.
     """
     document = yaml.safe_load((path or _list_of_sources()).read_text(encoding="utf-8"))
     return {key: _source(entry) for key, entry in document.items()}
 
 
 def _list_of_sources() -> Path:
-    checkout = Path(__file__).parents[3] / "reference" / "sources.yaml"
     shipped = Path(__file__).parents[1] / "reference" / "sources.yaml"
-    return checkout if checkout.is_file() else shipped
+    checkout = Path(__file__).parents[3] / "reference" / "sources.yaml"
+    return shipped if shipped.is_file() else checkout
 
 
 def _source(entry: Mapping[str, object]) -> Source:
@@ -248,22 +249,24 @@ def download(source: Source, *, timeout: float = 20.0, retries: int = 1) -> dict
 
 
 def _fetch(file: SourceFile, deadline: float, retries: int) -> bytes:
-    reasons: list[str] = []
+    mirrors: dict[str, list[str]] = {}  # by the reason why they did not serve
     for url in file.urls * (1 + retries):
         try:
             content = _get(url, file, deadline)
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            reason = f"{url}: {getattr(error, 'reason', error)}"
+            cause = getattr(error, "reason", error)
+            reason = str(getattr(cause, "strerror", None) or cause)
         else:
             digest = _digest(content, file)
             if digest == file.sha256:
                 return content
-            reason = f"{url}: the content has SHA-256 {digest}, expected {file.sha256}; it was discarded"
-        LOGGER.warning("download failed: %s", reason)
-        reasons.append(reason)
+            reason = f"the content has SHA-256 {digest}, expected {file.sha256}; it was discarded"
+        LOGGER.warning("download failed: %s: %s", url, reason)
+        mirrors.setdefault(reason, []).append(urllib.parse.urlsplit(url).netloc or url)
         if time.monotonic() > deadline:
             break
-    raise DownloadError("; ".join(dict.fromkeys(reasons)))
+    told = (f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in mirrors.items())
+    raise DownloadError(f"{file.name}: {'; '.join(told)}")
 
 
 def _get(url: str, file: SourceFile, deadline: float) -> bytes:
