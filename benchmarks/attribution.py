@@ -12,14 +12,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import time
 from collections.abc import Callable
 
-import nn_interpretability  # noqa: F401 (before zennit, which imports torchvision)
 import torch
-from nn_interpretability import LRP
-from nn_interpretability.models import build_model
 from torch import Tensor, nn
 from torchvision.models import resnet18, vgg11
 from zennit.attribution import Gradient as ZennitGradient
 from zennit.composites import EpsilonPlus
+
+import nn_interpretability  # noqa: F401 (before zennit, which imports torchvision)
+from nn_interpretability import LRP
+from nn_interpretability.models import build_model
 
 REPEATS = 5
 
