@@ -65,9 +65,7 @@ def test_a_compiled_part_that_loads_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compiled", [None, b"no shared library"])
-def test_without_a_compiled_part_that_loads_the_operators_are_declared(
-    tmp_path: Path, compiled: bytes | None
-) -> None:
+def test_without_a_compiled_part_that_loads_the_operators_are_declared(tmp_path: Path, compiled: bytes | None) -> None:
     fake_torchvision(tmp_path, compiled)
     code = f"import nn_interpretability, torchvision; assert torchvision.VALUE == 1; {DECLARED}"
     assert run(code, tmp_path) == "[True, True]"
