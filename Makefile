@@ -46,7 +46,7 @@ smoke: latex environment ## the whole workflow, small, in results-smoke/
 
 test: latex-if-possible test-environment ## the tools' checks and all tests
 	@$(run_checks); \
-	$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --durations=10 $(ARGS) || status=1; \
+	$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS) || status=1; \
 	exit $$status
 
 check: test-environment ## ruff, mypy, snakefmt and snakemake --lint
