@@ -39,7 +39,7 @@ report: latex environment ## data to PDF: results/report/report.pdf, and everyth
 	@$(snakemake)
 
 report-html: environment ## the same without LaTeX: figures, numbers and results/report/report.zip
-	@$(snakemake) report_html numbers manifest
+	@$(snakemake) report_html manifest
 
 smoke: latex environment ## the whole workflow, small, in results-smoke/
 	@$(snakemake) --configfile=workflow/configs/smoke.yaml
