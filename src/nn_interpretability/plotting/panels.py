@@ -46,6 +46,8 @@ BLOCK_GAP = 0.30
 BAR_SPACE = 0.88
 BAR_HEIGHT = 0.22
 BAR_WIDTH = 5.2
+BAR_GAP = 0.3
+WORD_GAP = 0.2
 BAR_INSET = 0.25  # room for the last tick label
 
 
@@ -71,24 +73,23 @@ class Canvas:
         size: float,
         color: str = INK,
         align: HorizontalAlignment = "left",
-    ) -> float:
-        """Words whose base line is at ``top``, aligned at ``left``; returns where they end."""
-        drawn = self.figure.text(
-            left / self.width,
-            1 - top / self.height,
-            words,
-            fontsize=size,
-            color=color,
-            ha=align,
-            va="baseline",
-        )
-        return float(drawn.get_window_extent().x1) / PNG_DPI * 2.54
+    ) -> None:
+        """Words whose base line is at ``top``, aligned at ``left``."""
+        x, y = left / self.width, 1 - top / self.height
+        self.figure.text(x, y, words, fontsize=size, color=color, ha=align, va="baseline")
 
     def band(self, left: float, right: float, top: float, bottom: float) -> None:
         """A pale band for a heading to stand on."""
         corner = (left / self.width, 1 - bottom / self.height)
         size = ((right - left) / self.width, (bottom - top) / self.height)
         self.figure.add_artist(Rectangle(corner, *size, facecolor=BAND, edgecolor="none"))
+
+
+def text_width(words: str, size: float) -> float:
+    """Width of typeset words in centimetres."""
+    figure = Figure(dpi=PNG_DPI)
+    drawn = figure.text(0, 0, words, fontsize=size)
+    return float(drawn.get_window_extent().width) / PNG_DPI * 2.54
 
 
 def draw_panel_group(group: PanelGroup) -> Figure:
@@ -107,8 +108,9 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     columns = len(group.label)
     cell = min(MAX_CELL, (TEXT_WIDTH_CM - 2 * MARGIN - (columns - 1) * GAP) / columns)
     lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
-    width = max(lefts[-1] + cell + MARGIN, BAR_WIDTH + 2 * MARGIN + 2 * BAR_INSET)
+    width = max(lefts[-1] + cell + MARGIN, min(_width_of_words(group), TEXT_WIDTH_CM))
     canvas = Canvas(width, _height(group, cell))
+    right = width - MARGIN
 
     top = MARGIN + COLUMN_HEAD
     _column_heads(canvas, group, lefts, cell, top)
@@ -118,9 +120,9 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     mappable: ScalarMappable | None = None
     for number, block in enumerate(group.blocks):
         top += BLOCK_GAP if number else 0
-        top = _block_head(canvas, block, lefts[-1] + cell, top)
+        top = _block_head(canvas, block, right, top)
         for row in block.rows:
-            _row_head(canvas, row, lefts[-1] + cell, top + ROW_HEAD)
+            _row_head(canvas, row, right, top + ROW_HEAD)
             top += ROW_HEAD
             for left, values in zip(lefts, row.values, strict=True):
                 mappable = draw_map(canvas.axes(left, top, cell, cell), values, row.limit)
@@ -128,6 +130,20 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     assert mappable is not None
     _colour_bar(canvas, mappable, group, top)
     return canvas.figure
+
+
+def _width_of_words(group: PanelGroup) -> float:
+    """Width that the words above the rows and beside the colour bar need."""
+    needed = [
+        2 * MARGIN
+        + text_width(typeset(row.heading), HEADING_PT)
+        + (WORD_GAP + text_width(typeset(row.detail), SMALL_PT) if row.detail else 0)
+        + 2 * WORD_GAP
+        + text_width(_beyond(row), SMALL_PT)
+        for row in group.rows
+    ]
+    bar = text_width(typeset(group.quantity), TEXT_PT) + BAR_GAP + BAR_WIDTH + BAR_INSET + 2 * MARGIN
+    return max(bar, *needed)
 
 
 def _height(group: PanelGroup, cell: float) -> float:
@@ -157,11 +173,25 @@ def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float
 
 def _row_head(canvas: Canvas, row: MapRow, right: float, top: float) -> None:
     base = top - 0.10
-    end = canvas.text(MARGIN, base, typeset(row.heading), size=HEADING_PT)
-    if row.detail:
-        canvas.text(end + 0.2, base, typeset(row.detail), size=SMALL_PT, color=MUTED)
-    beyond = f"{100 * row.beyond:.1f} % beyond the scale"
-    canvas.text(right, base, beyond, size=SMALL_PT, color=MUTED, align="right")
+    canvas.text(MARGIN, base, typeset(row.heading), size=HEADING_PT)
+    canvas.text(right, base, _beyond(row), size=SMALL_PT, color=MUTED, align="right")
+    left = MARGIN + text_width(typeset(row.heading), HEADING_PT) + WORD_GAP
+    room = right - text_width(_beyond(row), SMALL_PT) - WORD_GAP - left
+    canvas.text(left, base, _shortened(row.detail, room), size=SMALL_PT, color=MUTED)
+
+
+def _beyond(row: MapRow) -> str:
+    return f"{100 * row.beyond:.1f} % beyond the scale"
+
+
+def _shortened(words: str, room: float) -> str:
+    """The words, or as many of them as there is room for; the report's tables have them all."""
+    if text_width(typeset(words), SMALL_PT) <= room:
+        return typeset(words)
+    kept = words.split(" ")
+    while kept and text_width(typeset(" ".join([*kept, "..."])), SMALL_PT) > room:
+        kept.pop()
+    return typeset(" ".join([*kept, "..."]))
 
 
 def _colour_bar(canvas: Canvas, mappable: ScalarMappable, group: PanelGroup, top: float) -> None:
@@ -175,7 +205,7 @@ def _colour_bar(canvas: Canvas, mappable: ScalarMappable, group: PanelGroup, top
     bar.ax.xaxis.set_major_locator(MaxNLocator(nbins=6, symmetric=True, steps=[1, 2, 5, 10]))
     bar.ax.xaxis.set_major_formatter(FuncFormatter(_signed))
     bar.ax.tick_params(pad=1.5)
-    canvas.text(left - 0.3, top + 0.30 + BAR_HEIGHT - 0.03, typeset(group.quantity), size=TEXT_PT, align="right")
+    canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, typeset(group.quantity), size=TEXT_PT, align="right")
 
 
 def _signed(value: float, _: int | None = None) -> str:

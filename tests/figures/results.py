@@ -1,0 +1,108 @@
+"""A small made-up results folder with everything that the report includes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from figures.synthetic import PROVENANCE, exact_trace, waves, write_attribution, write_card, write_record
+
+from nn_interpretability.plotting.figures import draw
+from nn_interpretability.reporting.tables import TABLES, write_tables
+from nn_interpretability.reporting.tex import write_numbers
+from nn_interpretability.study import numbers
+from nn_interpretability.study.figures import assemble
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def study() -> Mapping[str, Any]:
+    """The configuration of the study."""
+    loaded: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    return loaded
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder with figures, numbers and a model card."""
+
+    folder: Path
+
+    @property
+    def figures(self) -> dict[str, Path]:
+        """Sidecar of each figure."""
+        return {name: self.folder / f"figures/{name}.json" for name in study()["figures"]}
+
+    def write_tables(self, timings: Path | None) -> dict[str, str]:
+        """Write the tables, and return them by name."""
+        folder = self.folder / "report/tables"
+        write_tables(
+            folder,
+            numbers=self.folder / "numbers.json",
+            cards={"cnn": self.folder / "card.json"},
+            figures=self.figures,
+            timings=timings,
+        )
+        return {name: (folder / f"{name}.tex").read_text() for name in TABLES}
+
+    def report_inputs(self) -> dict[str, Path]:
+        """What the report includes, by its place in the folder of the build."""
+        self.write_tables(timings=None)
+        write_numbers(self.folder / "numbers.json", self.folder / "report/numbers.tex")
+        inputs = {"numbers.tex": self.folder / "report/numbers.tex"}
+        inputs |= {f"tables/{name}.tex": self.folder / f"report/tables/{name}.tex" for name in TABLES}
+        return inputs | {f"figures/{name}.pdf": self.folder / f"figures/{name}.pdf" for name in self.figures}
+
+
+def make_results(folder: Path) -> Results:
+    """Make up a results folder for the attributions and figures of the study's configuration.
+
+    Each map sums to 90 % of its score (of 1.0, 2.0, 3.0), as :func:`figures.synthetic.exact_trace` has it.
+    """
+    results, config = Results(folder), study()
+    paths, parts = {}, []
+    for phase, (name, entry) in enumerate(config["attributions"].items()):
+        score = np.array([1.0, 2.0, 3.0])
+        values = waves(phase=phase).astype(np.float64)
+        values += (0.9 * score - values.sum(axis=(1, 2)))[:, None, None] / 64
+        paths[name] = write_attribution(
+            folder / f"attributions/{name}.h5",
+            values,
+            method=entry["method"],
+            parameters=entry.get("parameters", {}),
+            score=score,
+            trace=exact_trace(score) if entry["method"] == "lrp" else None,
+            provenance={**PROVENANCE, "wildcards": {"attribution": name}},
+        )
+        parts.append(folder / f"numbers/attribution_{name}.json")
+        numbers.numbers_of_attribution(paths[name], parts[-1], name=name)
+    for name, definition in config["figures"].items():
+        parts.append(folder / f"numbers/{name}.json")
+        make_figure(folder, name, definition, paths, parts[-1])
+    parts += [folder / f"numbers/{part}.json" for part in ("run", "data", "model")]
+    numbers.numbers_of_run(parts[-3], provenance=PROVENANCE)
+    numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-2])
+    numbers.numbers_of_model(write_card(folder / "card.json"), parts[-1], name="cnn")
+    numbers.merge_numbers(parts, folder / "numbers.json")
+    return results
+
+
+def make_figure(
+    folder: Path, name: str, definition: Mapping[str, Any], paths: Mapping[str, Path], output: Path
+) -> None:
+    """Assemble and draw one figure, and write its numbers."""
+    data = folder / f"figures/data/{name}.h5"
+    assemble(name, paths, data, definition=definition, provenance={**PROVENANCE, "rule": "figure_data"})
+    drawing = {
+        **PROVENANCE,
+        "rule": "draw_figure",
+        "wildcards": {"figure": name},
+        "inputs": {f"figures/data/{name}.h5": "dd" * 32},
+    }
+    files = (folder / f"figures/{name}{suffix}" for suffix in (".pdf", ".png", ".json"))
+    draw(data, *files, provenance=drawing)
+    numbers.numbers_of_figure(data, output)

@@ -1,0 +1,34 @@
+"""Drawings of frozen arrays look as they did.
+
+To accept a change: delete the picture in ``baseline/``, run the test (it draws the picture and fails), look at it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from figures.groups import one_row_in_colour, two_blocks
+from matplotlib.testing.compare import compare_images
+
+from nn_interpretability.plotting.data import PanelGroup
+from nn_interpretability.plotting.figures import save_png
+from nn_interpretability.plotting.panels import draw_panel_group
+from nn_interpretability.plotting.style import figure_style
+
+BASELINE = Path(__file__).parent / "baseline"
+TOLERANCE = 2.0  # root mean square of grey levels; a changed word or colour gives more
+
+
+@pytest.mark.parametrize("make", [two_blocks, one_row_in_colour])
+def test_panel_group_looks_as_it_did(make: Callable[[], PanelGroup], tmp_path: Path) -> None:
+    drawn, expected = tmp_path / f"{make.__name__}.png", BASELINE / f"{make.__name__}.png"
+    with figure_style():
+        save_png(draw_panel_group(make()), drawn)
+    if not expected.exists():
+        shutil.copyfile(drawn, expected)
+        pytest.fail(f"{expected} was missing and has been drawn: look at it, and keep it if it is right")
+
+    assert compare_images(str(expected), str(drawn), tol=TOLERANCE) is None

@@ -1,0 +1,166 @@
+"""The report: the same bytes each time, from any place, and clear words when something is wrong."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from figures.results import REPOSITORY, Results, make_results
+
+from nn_interpretability.errors import BrokenProductError, ConfigError
+from nn_interpretability.reporting import pdf
+from nn_interpretability.storage.product import read_json, write_text
+
+needs_latex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="needs latexmk and LaTeX")
+
+MAIN = r"""
+\ifdefined\pdftrailerid \pdftrailerid{}\fi
+\ifdefined\pdfsuppressptexinfo \pdfsuppressptexinfo=-1 \fi
+\documentclass{article}
+\usepackage{results}
+\input{numbers}
+\begin{document}
+%s
+\end{document}
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "sources with spaces, Größe"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "report/results.sty", folder)
+    (folder / "main.tex").write_text(MAIN % r"Accuracy \result{model.cnn.accuracy}.")
+    return folder
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    path = tmp_path / "pro dukte, ß" / "n.tex"
+    write_text(path, "\\DefineResult{model.cnn.accuracy}{\\qty{99.12}{\\percent}}\n")
+    return {"numbers.tex": path}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return make_results(tmp_path_factory.mktemp("results"))
+
+
+@needs_latex
+def test_the_bytes_do_not_depend_on_place_or_time(source: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(source, tmp_path / "elsewhere")
+    pdf.build(source, tmp_path / "eins/ü.pdf", inputs=inputs)
+    pdf.build(tmp_path / "elsewhere", tmp_path / "two.pdf", inputs=inputs)
+
+    first = (tmp_path / "eins/ü.pdf").read_bytes()
+    assert first.startswith(b"%PDF")
+    assert first == (tmp_path / "two.pdf").read_bytes()
+    assert sorted(path.name for path in source.iterdir()) == ["main.tex", "results.sty"]
+
+
+@needs_latex
+def test_an_unknown_result_stops_the_build_and_is_named(source: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    (source / "main.tex").write_text(MAIN % r"\section{S}\result{model.cnn.acuracy}")
+    output, log = tmp_path / "r.pdf", tmp_path / "logs/latex.log"
+    output.write_bytes(b"old")
+
+    with pytest.raises(pdf.ReportError) as caught:
+        pdf.build(source, output, inputs=inputs, log=log)
+    message = str(caught.value)
+    assert "There is no result called 'model.cnn.acuracy'" in message
+    assert "main.tex:8" in message
+    assert "Did you mean model.cnn.accuracy?" in message
+    assert str(log) in message
+    assert "model.cnn.acuracy" in log.read_text()
+    assert output.read_bytes() == b"old"
+
+
+@needs_latex
+def test_an_unknown_margin_link_stops_the_build(source: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    (source / "main.tex").write_text(MAIN % r"\marginlink{fig99}")
+
+    with pytest.raises(pdf.ReportError, match="no margin link for 'fig99'"):
+        pdf.build(source, tmp_path / "r.pdf", inputs=inputs)
+
+
+@needs_latex
+def test_errors_of_latex_are_told_with_their_line(source: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    (source / "main.tex").write_text(MAIN % r"\nosuchcommand")
+
+    with pytest.raises(pdf.ReportError, match=r"main\.tex:8: Undefined control sequence"):
+        pdf.build(source, tmp_path / "r.pdf", inputs=inputs)
+
+
+@needs_latex
+def test_a_damaged_input_is_named(source: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    inputs["numbers.tex"].write_text("changed")
+
+    with pytest.raises(BrokenProductError, match=r"n\.tex is damaged"):
+        pdf.build(source, tmp_path / "r.pdf", inputs=inputs)
+    assert not (tmp_path / "r.pdf").exists()
+
+
+def test_missing_latex_is_told_with_the_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(ConfigError) as caught:
+        pdf.require_latex()
+    for words in ("latexmk and pdflatex", *pdf.DEBIAN_PACKAGES, "make report-html"):
+        assert words in str(caught.value)
+
+
+def test_the_packages_named_are_those_that_are_installed() -> None:
+    listed = (REPOSITORY / "envs/apt.txt").read_text().splitlines()
+
+    assert set(pdf.DEBIAN_PACKAGES) <= {line.split()[0] for line in listed if line.strip()}
+
+
+def test_a_folder_without_main_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "require_latex", lambda: None)
+
+    with pytest.raises(ConfigError, match=r"no main\.tex"):
+        pdf.build(tmp_path, tmp_path / "r.pdf", inputs={})
+
+
+@pytest.mark.parametrize(
+    ("words", "errors"),
+    [
+        ("a\n! Emergency stop.\nb", ["! Emergency stop."]),
+        ("./x.tex:3: Undefined.\nl.3 \\foo\n", ["./x.tex:3: Undefined.", "l.3 \\foo"]),
+        ("Package: results 2026/01/01 12:30 words\nfine", []),
+    ],
+)
+def test_errors_are_found_in_the_output(words: str, errors: list[str]) -> None:
+    assert pdf.errors_in(words) == errors
+
+
+def test_the_report_names_only_results_that_exist(results: Results) -> None:
+    known = set(read_json(results.folder / "numbers.json"))
+    for path in sorted((REPOSITORY / "report").rglob("*.tex")):
+        used = re.findall(r"\\result\{([^}]*)\}", path.read_text())
+        assert set(used) <= known, f"{path.name} names unknown results"
+
+
+def test_the_report_states_no_measured_number_by_hand() -> None:
+    """Percentages in the text come from results; those that describe the original are few and listed here."""
+    by_hand = {"10 to 20", "80", "30 and 60"}
+    for path in sorted((REPOSITORY / "report/sections").glob("*.tex")):
+        text = path.read_text()
+        found = re.findall(r"([\d.]+(?: (?:to|and) [\d.]+)?)\\,?\\%", text)
+        found += re.findall(r"\\qty\{([\d.]+)\}\{\\percent\}", text)
+        assert set(found) <= by_hand, path.name
+
+
+@needs_latex
+def test_the_report_is_typeset_without_complaints(results: Results, tmp_path: Path) -> None:
+    inputs = results.report_inputs()
+    pdf.build(REPOSITORY / "report", tmp_path / "report.pdf", inputs=inputs)
+    log = (tmp_path / "report.log").read_text()
+
+    last = log[log.rindex("This is pdfTeX") :]
+    assert "undefined" not in last
+    assert "multiply defined" not in last
+    assert not [points for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", last) if float(points) > 2]
+    assert (tmp_path / "report.pdf").stat().st_size > 100_000

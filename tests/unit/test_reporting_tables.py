@@ -1,0 +1,101 @@
+"""Tables say what the results say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from figures.results import make_results
+
+from nn_interpretability.reporting.tables import TABLES, write_tables
+from nn_interpretability.storage.product import write_json
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    results = make_results(tmp_path_factory.mktemp("results"))
+    write_json(
+        results.folder / "timings.json",
+        {
+            "schema": "timings/1",
+            "machine": {},
+            "jobs": [
+                {"rule": "draw_figure", "wildcards": {"figure": "fig12"}, "seconds": 2.0, "max_rss_mib": 90.4},
+                {"rule": "draw_figure", "wildcards": {"figure": "fig06"}, "seconds": 1.5, "max_rss_mib": None},
+                {"rule": "attribute", "wildcards": {"attribution": "lrp_0"}, "seconds": 3.0, "max_rss_mib": 300.0},
+            ],
+        },
+    )
+    return results.write_tables(timings=results.folder / "timings.json")
+
+
+def rows(table: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)&", line.removesuffix(r" \\"))]
+        for line in table.splitlines()
+        if line.endswith(r"\\") and "&" in line
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "margin_links"])
+def test_every_row_has_as_many_cells_as_the_head(tables: dict[str, str], name: str) -> None:
+    found = [row for row in rows(tables[name]) if r"\multicolumn" not in "".join(row)]
+
+    assert len({len(row) for row in found}) == 1
+    assert len(found) > 1
+    assert tables[name].count(r"\begin{tabular}") == tables[name].count(r"\end{tabular}") == 1
+
+
+def test_conservation(tables: dict[str, str]) -> None:
+    found = {row[0]: row for row in rows(tables["conservation"])}
+
+    assert found["LRP-0"][2:4] == [r"\qty{10}{\percent}", r"\qty{10}{\percent}"]
+
+
+def test_relevance_sinks_stand_beside_those_of_the_published_settings(tables: dict[str, str]) -> None:
+    found = rows(tables["relevance_sinks"])
+    place = next(index for index, row in enumerate(found) if row[0] == "LRP-0")
+
+    assert found[place][1] == r"\texttt{classifier.\allowbreak{}fc2}"
+    assert found[place][2:6] == [r"\num{10.00}", r"\num{0.00}", r"\num{0.00}", r"\num{90.00}"]
+    assert found[place + 2][2:] == [r"\num{0.00}", r"\num{20.00}", r"\num{0.00}", r"\num{70.00}"] * 2
+
+
+def test_times_are_looked_up_by_job(tables: dict[str, str]) -> None:
+    figures = {row[0].split("}")[-1]: row for row in rows(tables["figure_provenance"])}
+
+    assert figures["12"][-1] == r"\qty{5.0}{\second}"  # drawing and one attribution
+    assert figures["13"][-1] == "--"
+    jobs = {row[0]: row[1:] for row in rows(tables["jobs"])}
+    assert jobs[r"\texttt{draw\_\allowbreak{}figure}"] == [
+        r"\num{2}",
+        r"\qty{3.5}{\second}",
+        r"\qty{2.0}{\second}",
+        r"\qty{90}{\mebi\byte}",
+    ]
+
+
+def test_provenance_leads_to_weights_probe_and_commit(tables: dict[str, str]) -> None:
+    row = next(row for row in rows(tables["figure_provenance"]) if row[0].endswith("12"))
+
+    assert r"\hypertarget{prov:fig12}" in row[0]
+    assert row[3:7] == [r"\texttt{bbbbbbbb}", r"\texttt{aaaaaaaa}", r"\num{7}", r"\texttt{12345678}"]
+
+
+def test_margin_links_name_the_job_and_the_data(tables: dict[str, str]) -> None:
+    assert r"\DefineMarginLink{fig12}{draw\_figure}{dddddddd}" in tables["margin_links"]
+
+
+def test_without_clock_readings_the_tables_say_so(tmp_path: Path) -> None:
+    tables = make_results(tmp_path).write_tables(timings=None)
+
+    assert "no clock readings" in tables["jobs"]
+    assert all(row[-1] == "--" for row in rows(tables["figure_provenance"])[1:])
+
+
+def test_tables_are_the_same_bytes_each_time(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+
+    assert results.write_tables(timings=None) == results.write_tables(timings=None)
+    assert write_tables.__doc__

@@ -1,0 +1,130 @@
+"""Figures hold the attributions they name, on one scale, in the words of their settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from figures.synthetic import LAYERS, pictures, waves, write_attribution
+
+from nn_interpretability.errors import ConfigError
+from nn_interpretability.plotting.data import read_figure_data
+from nn_interpretability.plotting.scale import symmetric_limit
+from nn_interpretability.rules.composite import SMALL_CNN
+from nn_interpretability.study.describe import describe
+from nn_interpretability.study.figures import assemble
+
+Z_BOX = {"input_rule": "z_box", "input_bounds": [0, 1]}
+
+
+@pytest.fixture
+def attributions(tmp_path: Path) -> dict[str, Path]:
+    maps = {"a": waves(), "b": 3 * waves(phase=1), "a_published": waves(phase=2)}
+    return {
+        name: write_attribution(tmp_path / f"{name}.h5", values, parameters={"rule": "gamma", "gamma": 0.5})
+        for name, values in maps.items()
+    }
+
+
+def test_a_figure_shows_what_its_definition_names_in_that_order(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    definition = {"panels": ["b", "a"], "published": ["a_published"]}
+    assemble("fig12", attributions, tmp_path / "f.h5", definition=definition, provenance={"rule": "figure_data"})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    assert [[row.name for row in block.rows] for block in group.blocks] == [["b", "a"], ["a_published"]]
+    np.testing.assert_array_equal(group.rows[0].values, 3 * waves(phase=1))
+    np.testing.assert_array_equal(group.rows[2].values, waves(phase=2))
+    np.testing.assert_array_equal(group.pictures, pictures())
+    assert group.rows[0].probability == pytest.approx([0.91] * 3)
+    assert group.provenance["rule"] == "figure_data"
+    assert group.provenance["attributions"]["a"]["code"] == "c0de" * 4
+
+
+def test_all_rows_share_one_limit(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    definition = {"panels": ["b", "a"], "published": ["a_published"]}
+    assemble("fig12", attributions, tmp_path / "f.h5", definition=definition, provenance={})
+    rows = read_figure_data(tmp_path / "f.h5").rows
+
+    assert {row.limit for row in rows} == {symmetric_limit([row.values for row in rows])}
+    assert rows[0].beyond == np.mean(np.abs(rows[0].values) > rows[0].limit) > 0
+
+
+def test_without_published_settings_there_is_no_heading(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    assemble("fig06", attributions, tmp_path / "f.h5", definition={"panels": ["a"]}, provenance={})
+
+    assert [block.heading for block in read_figure_data(tmp_path / "f.h5").blocks] == [""]
+
+
+def test_channels_are_summed(tmp_path: Path) -> None:
+    values = np.stack([waves(), 2 * waves(), -0.5 * waves()], axis=1)
+    path = write_attribution(tmp_path / "rgb.h5", values)
+    assemble("fig06", {"rgb": path}, tmp_path / "f.h5", definition={"panels": ["rgb"]}, provenance={})
+
+    np.testing.assert_allclose(read_figure_data(tmp_path / "f.h5").rows[0].values, 2.5 * waves(), rtol=1e-6)
+
+
+def test_a_name_without_attribution_is_named(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match="fig12 shows missing, "):
+        assemble("fig12", attributions, tmp_path / "f.h5", definition={"panels": ["a", "missing"]}, provenance={})
+    assert not (tmp_path / "f.h5").exists()
+
+
+def test_other_pictures_are_refused(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    attributions["c"] = write_attribution(tmp_path / "c.h5", waves(), images=1 - pictures())
+
+    with pytest.raises(ConfigError, match="a and c side by side"):
+        assemble("fig12", attributions, tmp_path / "f.h5", definition={"panels": ["a", "c"]}, provenance={})
+
+
+def test_gradients_and_relevance_are_not_put_on_one_scale(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    attributions["g"] = write_attribution(tmp_path / "g.h5", waves(), method="gradient")
+
+    with pytest.raises(ConfigError, match="one colour scale"):
+        assemble("fig12", attributions, tmp_path / "f.h5", definition={"panels": ["a", "g"]}, provenance={})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "heading", "settings"),
+    [
+        ({"rule": "0", **Z_BOX}, "LRP-0", "zᴮ on [0, 1]"),
+        ({"rule": "epsilon", "epsilon": {"rms": 0.1}}, "LRP-ε", "ε = 0.1 rms"),
+        ({"rule": "epsilon", "epsilon": 0.25}, "LRP-ε", "ε = 0.25"),
+        ({}, "LRP-ε", "ε = 0.25 rms"),
+        (
+            {"rule": "epsilon", "epsilon": {"rms": 0.1, "absolute": 1e-9, "signed": False}},
+            "LRP-ε",
+            "ε = 0.1 rms + 10⁻⁹, unsigned",
+        ),
+        ({"rule": "gamma", "gamma": 0.25, "bias": "ignore"}, "LRP-γ", "γ = 0.25, denominators without bias"),
+        ({"rule": "alpha_beta", "alpha": 2, "beta": 1, "stabilizer": 2e-12}, "LRP-α2β1", "stabiliser = 2 × 10⁻¹²"),
+        ({"rule": "z_plus", "input_bounds": [[-1, -2], [1, 2.5]]}, "LRP-z+", "zᴮ on [−1/−2, 1/2.5]"),
+        ({"composite": "small_cnn", "input_bounds": [0, 1]}, "LRP composite", "zᴮ on [0, 1], then α1β0, ε, 0"),
+        ({"composite": {"conv2d": "gamma", "linear": "0"}}, "LRP composite", "conv2d: γ, linear: 0"),
+        (
+            {"rule": "epsilon", "epsilon": 1, "composite": {"max_pool2d": {"rule": "epsilon"}}},
+            "LRP-ε",
+            "ε = 1, ε at pooling",
+        ),
+    ],
+)
+def test_lrp_in_words(parameters: dict, heading: str, settings: str) -> None:
+    words = describe("lrp", parameters)
+
+    assert (words.heading, words.settings.replace("\N{NO-BREAK SPACE}", " ")) == (heading, settings)
+    assert words.quantity == "relevance (logits)"
+
+
+def test_a_composite_by_layer_is_told_in_the_order_of_the_layers() -> None:
+    shuffled = {name: SMALL_CNN[name] for name in sorted(SMALL_CNN)}
+    parameters = {"input_bounds": [0, 1]}
+
+    by_layer = describe("lrp", {**parameters, "composite": shuffled}, layers=LAYERS)
+    assert by_layer == describe("lrp", {**parameters, "composite": "small_cnn"})
+
+
+def test_other_methods_in_words() -> None:
+    assert describe("gradient", {}).quantity == "gradient (logits per unit of brightness)"
+    assert describe("input_x_gradient", {}).heading == "Input × gradient"
+    assert describe("new_method", {"steps_taken": 3}).heading == "new method"
+    assert describe("new_method", {"steps_taken": 3}).settings == "steps taken = 3"
