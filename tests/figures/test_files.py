@@ -45,7 +45,9 @@ def test_the_bytes_do_not_depend_on_clock_process_or_the_users_settings(tmp_path
     data = tmp_path / "data.h5"
     write_panel_group(data, two_blocks(), provenance={})
     settings = tmp_path / "matplotlibrc"
-    settings.write_text("font.size: 30\nfont.family: serif\nimage.cmap: hot\nsavefig.dpi: 40\npdf.compression: 0\n")
+    settings.write_text(
+        "font.size: 30\nfont.family: serif\nsavefig.dpi: 40\nsavefig.facecolor: red\nxtick.direction: in\n"
+    )
 
     first = draw_in_new_process(data, tmp_path / "first", PYTHONHASHSEED="1")
     time.sleep(1.1)  # PDF dates have a resolution of one second
