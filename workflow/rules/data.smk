@@ -9,7 +9,9 @@ rule prepare_digits:
     output:
         # Kept while the job runs, so that a worse source can be refused.
         digits=update("<results>/data/digits.h5"),
-        record=update("<results>/data/digits.json"),
+        record=update(
+            report("<results>/data/digits.json", caption="../report/digits.rst", category="Data"),
+        ),
     log:
         "<logs>/prepare_digits.log",
     benchmark:

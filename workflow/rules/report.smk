@@ -116,7 +116,7 @@ rule report_html:
     input:
         rules.figures.input,
         rules.models.input,
-        rules.collect_metrics.output,
+        rules.metrics.input,
     output:
         zip="<results>/report/report.zip",
     log:

@@ -158,7 +158,8 @@ def _meant(value: Any, schema: Mapping[str, Any]) -> str:
     if not isinstance(value, str) and show(value) in choices:
         return f'"{show(value)}" (in quotes, so that YAML reads it as text)'
     if isinstance(value, str) and not choices:
-        return _number_in_text(value)
+        kinds = schema.get("type", [])
+        return _unquoted(value, [kinds] if isinstance(kinds, str) else kinds)
     return closest(value, choices)
 
 
@@ -169,9 +170,14 @@ def _choices(schema: Mapping[str, Any]) -> Iterator[Any]:
             yield from _choices(child)
 
 
-def _number_in_text(text: str) -> str:
+def _unquoted(text: str, kinds: Sequence[str]) -> str:
+    """Name the value that a text spells out; YAML and the command line sometimes make a text of it."""
+    words = {"true": "boolean", "false": "boolean", "null": "null"}
+    if words.get(text.lower()) in kinds:
+        return f"{text.lower()} (without quotes; nested keys of --config are always text: use --configfile)"
     try:
         number = float(text)
     except ValueError:
         return ""
-    return f"{number:g} (a number has no quotes, and YAML reads 1e-3 as text but 1.0e-3 as a number)"
+    reason = "YAML reads 1e-3 as text but 1.0e-3 as a number, and nested keys of --config always as text"
+    return f"{number:g} (without quotes; {reason})" if {"integer", "number"} & set(kinds) else ""

@@ -1,0 +1,118 @@
+"""What the workflow would do is known from the configuration alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow_runs import REPOSITORY, STUDY, planned, run
+
+CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
+ATTRIBUTIONS, FIGURES = len(CONFIG["attributions"]), len(CONFIG["figures"])
+
+
+@pytest.fixture
+def config(tmp_path: Path):
+    """Write a configuration beside the study's."""
+
+    def write(**content: object) -> Path:
+        path = tmp_path / "mine.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_every_entry_of_the_study_is_one_job(tmp_path: Path) -> None:
+    assert planned(tmp_path, configs=(STUDY,)) == {
+        "prepare_digits": 1,
+        "select_probes": 1,
+        "train_model": 1,
+        "attribute": ATTRIBUTIONS,
+        "measure_attribution": ATTRIBUTIONS,
+        "measure_model": 1,
+        "collect_metrics": 1,
+        "figure_data": FIGURES,
+        "draw_figure": FIGURES,
+        "numbers": 1,
+        "timings": 1,
+        "tables": 1,
+        "report_pdf": 1,
+        "report_html": 1,
+        "manifest": 1,
+        "study": 1,
+    }
+
+
+def test_the_small_run_has_every_rule_and_few_jobs(tmp_path: Path) -> None:
+    jobs = planned(tmp_path)
+    assert jobs.keys() == planned(tmp_path, configs=(STUDY,)).keys()
+    assert sum(jobs.values()) <= 100
+
+
+def test_an_attribution_more_is_two_jobs_more(tmp_path: Path, config) -> None:
+    before = planned(tmp_path, "metrics")
+    mine = config(attributions={"mine": {"method": "gradient"}})
+    after = planned(tmp_path, "metrics", configs=(STUDY, mine))
+    assert after == {**before, "attribute": ATTRIBUTIONS + 1, "measure_attribution": ATTRIBUTIONS + 1}
+
+
+def test_a_short_configuration_is_enough(tmp_path: Path, config) -> None:
+    mine = config(attributions={"mine": {"method": "gradient"}})
+    jobs = planned(tmp_path, "attributions", configs=(mine,))
+    assert jobs == {"prepare_digits": 1, "select_probes": 1, "train_model": 1, "attribute": 1, "attributions": 1}
+
+
+@pytest.mark.parametrize(
+    ("target", "last", "not_needed"),
+    [
+        ("models", "train_model", {"attribute", "draw_figure"}),
+        ("attributions", "attribute", {"measure_attribution", "draw_figure"}),
+        ("metrics", "collect_metrics", {"draw_figure", "report_pdf"}),
+        ("figures", "draw_figure", {"collect_metrics", "report_pdf"}),
+        ("numbers", "numbers", {"collect_metrics", "draw_figure", "report_pdf"}),
+        ("report", "report_pdf", {"manifest"}),
+        ("report_html", "report_html", {"report_pdf", "manifest"}),
+        ("all", "manifest", set()),
+    ],
+)
+def test_named_targets_stop_where_they_say(tmp_path: Path, target: str, last: str, not_needed: set[str]) -> None:
+    jobs = planned(tmp_path, "--", target)
+    assert last in jobs
+    assert not not_needed & jobs.keys()
+
+
+def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
+    planned(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".snakemake"]
+
+
+def test_planning_imports_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('torch was imported')", encoding="utf-8")
+    path = f"{tmp_path}{os.pathsep}{REPOSITORY / 'src'}"
+    told = run(tmp_path, "--dry-run", PYTHONPATH=path)
+    assert told.returncode == 0, told.stderr
+
+
+def test_gpu_rules_ask_for_one_where_there_is_one(tmp_path: Path) -> None:
+    def asked(*arguments: str, pretended: str) -> set[str]:
+        told = run(tmp_path, "--dry-run", *arguments, NN_INTERPRETABILITY_PRETEND_GPU=pretended).stdout
+        rules, rule = set(), ""
+        for line in told.splitlines():
+            rule = line.split()[-1].rstrip(":") if line.startswith(("rule ", "localrule ")) else rule
+            rules |= {rule} if "gpu=1" in line else set()
+        return rules
+
+    assert asked(pretended="0") == set()
+    assert asked(pretended="1") == {"attribute", "train_model"}
+    assert asked("--config", "device=cpu", pretended="1") == set()
+    assert asked("--config", "device=cuda", pretended="0") == {"attribute", "train_model"}
+
+
+def test_the_example_of_a_study_of_ones_own_works(tmp_path: Path) -> None:
+    example = "workflow/configs/my_model.example.yaml"
+    jobs = planned(tmp_path, "--replace-workflow-config", "--", "attributions", "metrics", configs=(example,))
+    assert jobs["train_model"] == 2
+    assert jobs["attribute"] == 3
