@@ -9,6 +9,9 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import nn_interpretability  # noqa: F401 (makes torchvision importable beside a CPU-only torch)
+
+# isort: split
 import time
 from collections.abc import Callable
 
@@ -18,7 +21,6 @@ from torchvision.models import resnet18, vgg11
 from zennit.attribution import Gradient as ZennitGradient
 from zennit.composites import EpsilonPlus
 
-import nn_interpretability  # noqa: F401 (before zennit, which imports torchvision)
 from nn_interpretability import LRP
 from nn_interpretability.models import build_model
 
