@@ -97,7 +97,7 @@ def write_card(path: Path) -> Path:
     card = {
         "architecture": "small_cnn",
         "parameters": 21840,
-        "seed": 7,
+        "seed": 1519062249,
         "device": "cpu",
         "data": {},
         "recipe": {"epochs": 6, "batch_size": 128, "max_learning_rate": 0.01, "weight_decay": 0.0},

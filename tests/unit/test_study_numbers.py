@@ -141,6 +141,7 @@ def test_a_model_card_becomes_percentages(tmp_path: Path) -> None:
     }
     assert found["model.cnn.test.nll"]["text"] == "0.0321"
     assert found["model.cnn.parameters"]["text"] == "21840"
+    assert found["model.cnn.seed"]["value"] == "1519062249"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_commit_with_local_changes_says_so(tmp_path: Path) -> None:
 
     found = read_json(tmp_path / "n.json")
     assert found["run.commit"]["text"] == "1234567890ab with local changes"
-    assert found["run.seed"]["value"] == 7
+    assert found["run.seed"]["text"] == "7"
 
 
 def test_parts_are_merged_and_a_key_has_one_source(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,12 @@ class Job:
     inputs: Mapping[str, str]
     seed: int | None
     device: str
+
+    @property
+    def model(self) -> str | None:
+        """Name of the model whose weights the job read."""
+        found = (re.fullmatch(r"(?:.*/)?models/([^/]+)/weights\.[a-z]+", name) for name in sorted(self.inputs))
+        return next((match.group(1) for match in found if match), None)
 
     def input(self, *endings: str) -> str:
         """Digest of the first input whose name ends in one of ``endings``."""

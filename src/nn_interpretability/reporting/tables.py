@@ -59,14 +59,15 @@ def write_tables(
         Clock readings of the jobs; without them the tables say that there are none.
     """
     known: Numbers = read_json(numbers)
+    models = {name: read_json(path) for name, path in sorted(cards.items())}
     records = [read_sidecar(path) for _, path in sorted(figures.items())]
     clock = Timings(timings)
     tables = {
         "conservation": conservation_table(known),
         "relevance_sinks": relevance_sinks_table(known),
         "settings": settings_table(known, records),
-        "model_card": model_card_table({name: read_json(path) for name, path in sorted(cards.items())}),
-        "figure_provenance": figure_provenance_table(records, clock),
+        "model_card": model_card_table(models),
+        "figure_provenance": figure_provenance_table(records, models, clock),
         "attribution_provenance": attribution_provenance_table(records, clock),
         "jobs": jobs_table(clock),
         "margin_links": margin_links(records),
@@ -162,7 +163,7 @@ def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
         rows = [["model", code(name)], ["architecture", code(card["architecture"])]]
         rows.append(["trainable numbers", number(str(card["parameters"]))])
         rows += [[escape(key.replace("_", " ")), _plain(value)] for key, value in card["recipe"].items()]
-        rows += [["seed", _plain(card["seed"])], ["device", _plain(card["device"])]]
+        rows += [["seed", _seed(card["seed"])], ["device", _plain(card["device"])]]
         rows += [[f"{part} part", _quality(card[part])] for part in ("validation", "test")]
         groups.append(rows)
     return tabular("lp{0.62\\linewidth}", ["quantity", "value"], groups)
@@ -174,8 +175,10 @@ def _quality(part: Mapping[str, Any]) -> str:
     return f"accuracy {accuracy}, NLL {number(format(part['nll'], '.4f'))}, ECE {error}, {count} pictures"
 
 
-def figure_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
-    """Per figure: job, digests of what it was made from, seed, commit, device, time."""
+def figure_provenance_table(
+    records: Sequence[FigureRecord], cards: Mapping[str, Mapping[str, Any]], clock: Timings
+) -> str:
+    """Per figure: job, digests of what it was made from, seed of the model, commit, device, time."""
     rows = []
     for record in records:
         origin = next(iter(record.attributions.values()), record.data)
@@ -187,18 +190,18 @@ def figure_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> 
                 _digest(record.drawing.input(f"{record.figure}.h5")),
                 _digest(origin.input("digits.h5")),
                 _digest(origin.input("weights.safetensors")),
-                _plain(origin.seed),
+                _seed(cards.get(origin.model or "", {}).get("seed", origin.seed)),
                 _digest(record.drawing.commit) + ("*" if record.drawing.commit.endswith("-dirty") else ""),
                 code(origin.device),
                 _seconds(_total(clock, [record.drawing, record.data, *record.attributions.values()])),
             ]
         )
-    head = ["figure", "rule", "figure data", "probe", "weights", "seed", "commit", "device", "time"]
+    head = ["figure", "rule", "figure data", "probe", "weights", "model seed", "commit", "device", "time"]
     return tabular("lllllrllr", head, [rows])
 
 
 def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
-    """Per attribution shown in a figure: job, code, seed, device, time."""
+    """Per attribution shown in a figure: job, code, device, time."""
     shown: dict[str, list[str]] = defaultdict(list)
     jobs: dict[str, Job] = {}
     for record in records:
@@ -211,13 +214,12 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
             ", ".join(shown[name]),
             code(job.rule),
             _digest(job.code),
-            _plain(job.seed),
             code(job.device),
             _seconds(clock.seconds(job)),
         ]
         for name, job in sorted(jobs.items())
     ]
-    return tabular("llllrlr", ["attribution", "figure", "rule", "code", "seed", "device", "time"], [rows])
+    return tabular("lllllr", ["attribution", "figure", "rule", "code", "device", "time"], [rows])
 
 
 def jobs_table(clock: Timings) -> str:
@@ -228,7 +230,7 @@ def jobs_table(clock: Timings) -> str:
     rows = []
     for rule, jobs in sorted(rules.items()):
         seconds = [job["seconds"] for job in jobs if job["seconds"] is not None]
-        memory = [job["max_rss_mib"] for job in jobs if job["max_rss_mib"] is not None]
+        memory = [job["max_rss_mib"] for job in jobs if _was_sampled(job)]
         rows.append(
             [
                 code(rule),
@@ -241,6 +243,11 @@ def jobs_table(clock: Timings) -> str:
     if not rows:
         rows = [["no clock readings were recorded", NONE, NONE, NONE, NONE]]
     return tabular("lrrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
+
+
+def _was_sampled(job: Mapping[str, Any]) -> bool:
+    """Memory is looked at from time to time; what is read of a job shorter than a second is its start."""
+    return job["max_rss_mib"] is not None and (job["seconds"] or 0) >= 1
 
 
 def margin_links(records: Sequence[FigureRecord]) -> str:
@@ -274,6 +281,11 @@ def _layers(numbers: Numbers) -> dict[str, list[str]]:
 
 def _digest(digest: str) -> str:
     return code(short(digest))
+
+
+def _seed(value: Any) -> str:
+    """A seed is a name, not a quantity: its digits are not grouped."""
+    return NONE if value is None else escape(str(value))
 
 
 def _plain(value: Any) -> str:

@@ -30,7 +30,7 @@ TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
 def numbers_of_run(output: Path | str, *, provenance: Mapping[str, Any], source: str = "the run") -> None:
     """Write what holds for the whole run: ``run.seed``, ``run.commit``, ``run.versions.*``."""
     commit, _, changed = str(provenance["commit"]).partition("-")
-    words = {"seed": provenance["seed"], "commit": commit[:12] + (" with local changes" if changed else "")}
+    words = {"seed": str(provenance["seed"]), "commit": commit[:12] + (" with local changes" if changed else "")}
     words["instruction_set"] = provenance.get("instruction_set", "unknown")
     words |= {f"versions.{name}": version for name, version in provenance.get("versions", {}).items()}
     write_json(output, {f"run.{key}": entry(value, source=source) for key, value in words.items()})
@@ -56,7 +56,8 @@ def numbers_of_model(card_json: Path | str, output: Path | str, *, name: str, so
     """Write what a model card says: ``model.<name>.test.accuracy`` and its like."""
     card = read_json(card_json)
     source = source or f"models/{name}/card.json"
-    numbers = {key: entry(card[key], source=source) for key in ("architecture", "parameters", "seed", "device")}
+    numbers = {key: entry(card[key], source=source) for key in ("architecture", "parameters", "device")}
+    numbers["seed"] = entry(str(card["seed"]), source=source)  # a name, not a quantity: no grouping of digits
     for part in ("test", "validation"):
         numbers |= {f"{part}.{key}": value for key, value in _quality(card[part], source).items()}
     write_json(output, {f"model.{name}.{key}": value for key, value in numbers.items()})
