@@ -72,30 +72,51 @@ def resolve_target(
         return _all_classes(target, output)
     if target is None:
         return _class_target(output.argmax(dim=1), output, "predicted")
-    values = _as_tensor(target, output)
+    values = _as_tensor(target).to(output.device)
     if values.is_floating_point():
         return _weight_target(values, output)
     description = f"class {int(values)}" if values.dim() == 0 else "classes"
     return _class_target(values, output, description)
 
 
-def _as_tensor(target: int | Sequence[int] | Tensor, output: Tensor) -> Tensor:
-    if isinstance(target, bool) or not isinstance(target, int | Sequence | Tensor | np.ndarray | np.integer):
+def for_images(target: Target, samples: int) -> Target:
+    """The target with one entry per image as a tensor, so that it can be cut into batches; others as they are.
+
+    Raises
+    ------
+    ConfigError
+        If there are more or fewer entries than images.
+    """
+    if target is None or isinstance(target, str) or callable(target):
+        return target
+    values = _as_tensor(target)
+    if values.dim() > 0 and len(values) != samples:
+        raise ConfigError(f"The target has {len(values)} entries for {samples} images; give one per image.")
+    return values
+
+
+def _as_tensor(target: int | Sequence[int] | Tensor) -> Tensor:
+    allowed = isinstance(target, int | Sequence | Tensor | np.ndarray | np.integer) and not isinstance(target, bool)
+    try:
+        values = torch.as_tensor(target) if allowed else None
+    except (TypeError, ValueError, RuntimeError):
+        values = None
+    if values is None:
         raise ConfigError(
             f"target={target!r} is not allowed: give None (the predicted class), a class, one class per image, 'all', "
             "weights of shape (images, classes), or a function of the scores."
         )
-    return torch.as_tensor(target, device=output.device)
+    return values
 
 
 def _class_target(classes: Tensor, output: Tensor, description: str) -> ResolvedTarget:
     samples, count = output.shape
-    if classes.dtype in (torch.bool, torch.complex64) or classes.dim() > 1:
+    if classes.dtype == torch.bool or classes.is_complex() or classes.dim() > 1:
         raise ConfigError(
-            f"A target of shape {tuple(classes.shape)} and type {classes.dtype} is not one class per image."
+            f"A target of shape {tuple(classes.shape)} and type {classes.dtype} is not one class per image: give an "
+            "integer, or one integer per image."
         )
-    if classes.dim() == 1 and len(classes) != samples:
-        raise ConfigError(f"The target names {len(classes)} classes for {samples} images; give one per image.")
+    for_images(classes, samples)
     outside = (classes < 0) | (classes >= count)
     if bool(outside.any()):
         worst = classes.reshape(-1)[outside.reshape(-1)][0].item()

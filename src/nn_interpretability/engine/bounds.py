@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nn_interpretability.engine.operations import ELEMENTWISE
+from nn_interpretability.engine.operations import MONOTONE, changed_in_place, depends_on_input, tensors_in
 from nn_interpretability.errors import ConfigError
 
 Bound = float | Sequence[float] | Tensor
+
+_ROUNDING = 8  # units in the last place that subtracting a mean and dividing by a deviation may cost
 
 
 def bound_like(bound: Bound, images: Tensor, name: str) -> Tensor:
@@ -21,9 +23,14 @@ def bound_like(bound: Bound, images: Tensor, name: str) -> Tensor:
     Raises
     ------
     ConfigError
-        If the bound has neither one value nor one value per channel, nor the shape of the images.
+        If the bound has neither one value nor one value per channel, nor the shape of the images, or is not finite.
     """
-    values = torch.as_tensor(bound, dtype=images.dtype, device=images.device)
+    try:
+        values = torch.as_tensor(bound, dtype=images.dtype, device=images.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise ConfigError(f"The {name} of input_bounds is {bound!r}: give one number, or one per channel.") from None
+    if not bool(torch.isfinite(values).all()):
+        raise ConfigError(f"The {name} of input_bounds is {bound!r}: it must be finite.")
     if values.dim() == 1 and images.dim() > 2 and len(values) == images.shape[1]:
         values = values.reshape(1, -1, *([1] * (images.dim() - 2)))
     elif values.dim() == 1 and len(values) != 1:
@@ -31,7 +38,30 @@ def bound_like(bound: Bound, images: Tensor, name: str) -> Tensor:
             f"The {name} of input_bounds has {len(values)} values, the images have {images.shape[1]} channels: "
             "give one number, or one number per channel."
         )
-    return values.expand_as(images).clone()
+    try:
+        return values.expand_as(images).clone()
+    except RuntimeError:
+        raise ConfigError(
+            f"The {name} of input_bounds has the shape {tuple(values.shape)}, which does not fit images of shape "
+            f"{tuple(images.shape)}: give one number, or one number per channel."
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """The bounds of a tensor, good until somebody writes into it."""
+
+    tensor: Tensor
+    version: int
+    ends: tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The bounds of the one argument of a call that depends on the images, and its position."""
+
+    place: int
+    ends: tuple[Tensor, Tensor]
 
 
 @dataclass
@@ -44,11 +74,13 @@ class PixelBounds:
 
     low: Tensor
     high: Tensor
-    _known: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
+    _known: dict[int, _Followed] = field(default_factory=dict)
 
     @classmethod
     def around(cls, images: Tensor, bounds: tuple[Bound, Bound]) -> PixelBounds:
         """Leaves of the shape of ``images``.
+
+        A pixel may lie beyond its bound by the rounding of a normalisation; the bound is then moved to the pixel.
 
         Raises
         ------
@@ -56,33 +88,51 @@ class PixelBounds:
             If a pixel lies outside its bounds, or a lower bound above the upper one.
         """
         low, high = (bound_like(b, images, n) for b, n in zip(bounds, ("lower", "upper"), strict=True))
-        if bool((low > high).any()):
-            raise ConfigError(f"input_bounds={bounds!r}: the lower bound is above the upper bound.")
-        if bool((images < low).any()) or bool((images > high).any()):
+        crossed = low > high
+        if bool(crossed.any()):
             raise ConfigError(
-                f"The images have values from {images.min():.6g} to {images.max():.6g}, outside the "
-                f"input_bounds {bounds!r} that the z_box rule was given. For pixels in [0, 1] that are normalised by "
-                "mean and std the bounds are (0 - mean) / std and (1 - mean) / std of each channel."
+                f"input_bounds: the lower bound {float(low[crossed][0]):.6g} is above the upper bound "
+                f"{float(high[crossed][0]):.6g}."
             )
+        slack = _ROUNDING * torch.finfo(images.dtype).eps * torch.maximum(low.abs(), high.abs())
+        outside = (images < low - slack) | (images > high + slack)
+        if bool(outside.any()):
+            place = tuple(outside.nonzero()[0].tolist())
+            raise ConfigError(
+                f"The pixel at {place} (sample, channel, y, x) has the value {float(images[place]):.6g}, outside its "
+                f"input_bounds {float(low[place]):.6g} to {float(high[place]):.6g}. For pixels in [0, 1] that are "
+                "normalised by mean and std the bounds are (0 - mean) / std and (1 - mean) / std of each channel."
+            )
+        low, high = torch.minimum(low, images), torch.maximum(high, images)
         return cls(low.requires_grad_(True), high.requires_grad_(True))
 
     def start(self, entry: Tensor) -> None:
         """The tensor that enters the model has the bounds of the leaves."""
-        self._known[id(entry)] = (entry, self.low.clone(), self.high.clone())
+        self._follow(entry, self.low.clone(), self.high.clone())
 
     def of(self, tensor: Tensor) -> tuple[Tensor, Tensor] | None:
         """The bounds of a tensor, or None where they could not be followed."""
         known = self._known.get(id(tensor))
-        return None if known is None else known[1:]
+        return None if known is None or changed_in_place(tensor, known.version) else known.ends
+
+    def carried(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Carried | None:
+        """What a call will do to bounds; to be asked before the call, which may write into its input."""
+        depending = depends_on_input(tensors_in((args, kwargs)))
+        place = next((i for i, arg in enumerate(args) if isinstance(arg, Tensor) and arg.requires_grad), None)
+        if name not in MONOTONE or len(depending) != 1 or place is None:
+            return None
+        ends = self.of(args[place])
+        return None if ends is None else Carried(place, ends)
 
     def replay(
-        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+        self, carried: Carried, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> None:
         """Apply a call that was made on a tensor of known bounds to the bounds as well."""
-        followed = [i for i, arg in enumerate(args) if isinstance(arg, Tensor) and id(arg) in self._known]
-        if name not in ELEMENTWISE or len(followed) != 1 or not isinstance(result, Tensor):
+        if not isinstance(result, Tensor):
             return
-        place = followed[0]
-        bounds = self._known[id(args[place])][1:]
-        ends = [function(*args[:place], end.clone(), *args[place + 1 :], **kwargs) for end in bounds]
-        self._known[id(result)] = (result, torch.minimum(*ends), torch.maximum(*ends))
+        place = carried.place
+        ends = [function(*args[:place], end.clone(), *args[place + 1 :], **kwargs) for end in carried.ends]
+        self._follow(result, torch.minimum(*ends), torch.maximum(*ends))
+
+    def _follow(self, tensor: Tensor, low: Tensor, high: Tensor) -> None:
+        self._known[id(tensor)] = _Followed(tensor, tensor._version, (low, high))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,25 +36,34 @@ class Coverage:
         """Whether every operation had a rule."""
         return not self.uncovered
 
-    def settle(self, method: str, *, strict: bool) -> None:
-        """Warn once about the operations without a rule, or raise.
+    def require(self, method: str) -> None:
+        """Make sure that every operation had a rule.
 
         Raises
         ------
         CoverageError
-            Under ``strict``, if there are such operations.
+            Naming the operations without one.
         """
-        if self.complete:
-            return
-        named = ", ".join(f"{name} ({count}x)" for name, count in sorted(self.uncovered.items()))
-        message = f"{method} has no rule for these operations of the model: {named}."
-        if strict:
-            raise CoverageError(f"{message} Leave out strict=True to use the plain gradient there.")
-        warnings.warn(f"{message} The plain gradient was used there.", CoverageWarning, stacklevel=4)
+        if not self.complete:
+            raise CoverageError(
+                f"{_complaint(method, self.uncovered)} Leave out strict=True to use the plain gradient."
+            )
 
     def describe(self) -> dict[str, Any]:
         """Plain dictionaries, for metadata."""
         return {name: dict(sorted(getattr(self, name).items())) for name in ("ruled", "passed", "uncovered")}
+
+
+def warn_of_uncovered(method: str, uncovered: Mapping[str, int], *, stacklevel: int) -> None:
+    """Warn about the operations without a rule, if there are any; ``stacklevel`` as in :func:`warnings.warn`."""
+    if uncovered:
+        message = f"{_complaint(method, uncovered)} The plain gradient was used there."
+        warnings.warn(message, CoverageWarning, stacklevel=stacklevel + 1)
+
+
+def _complaint(method: str, uncovered: Mapping[str, int]) -> str:
+    named = ", ".join(f"{name} ({count}x)" for name, count in sorted(uncovered.items()))
+    return f"{method} has no rule for these operations of the model: {named}."
 
 
 class GraphWitness:

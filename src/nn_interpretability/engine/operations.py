@@ -44,17 +44,15 @@ TRANSPARENT = _names(
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout copy"""
 )
 
-# Linear as long as only one operand depends on the input; a product or ratio of two such operands is not.
-PRODUCTS = _names(
-    """mul imul rmul multiply matmul rmatmul mm bmm addmm einsum bilinear
-    div idiv truediv itruediv divide rtruediv rdiv"""
-)
-
-# Of the quotient x / y only x may depend on the input.
+# Linear as long as only one operand depends on the input; of the quotient x / y only x may.
+PRODUCTS = _names("mul imul rmul multiply")
 QUOTIENTS = _names("div idiv truediv itruediv divide rtruediv rdiv")
 
-# One value in, one value out: each value is scaled on its own, or only moved.
-ELEMENTWISE = (TRANSPARENT | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
+# With one operand that depends on the input these are linear layers, but not in the form that rules take.
+MATRIX_PRODUCTS = _names("matmul rmatmul mm bmm addmm einsum bilinear")
+
+# Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved or averaged.
+MONOTONE = (TRANSPARENT | BATCH_NORM | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
     "cat concat concatenate stack hstack vstack sum mean interpolate upsample copy"
 )
 

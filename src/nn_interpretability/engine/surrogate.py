@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,7 +16,17 @@ class Surrogate(ABC):
 
     A surrogate is built during the forward pass and asked during the backward pass, so one that no path from the
     explained output reaches costs nothing.
+
+    Attributes
+    ----------
+    reads_inputs
+        Whether :meth:`pull` looks at its inputs; only then must they stay as they are until the backward pass.
+    weighted
+        Whether the operation is a layer with weights.
     """
+
+    reads_inputs: ClassVar[bool] = False
+    weighted: ClassVar[bool] = False
 
     @abstractmethod
     def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
@@ -27,7 +37,7 @@ class Surrogate(ABC):
         gradient
             Gradient at the output, of the output's shape. Output times gradient is the relevance received.
         inputs
-            The tensors given to :func:`graft`, unchanged since.
+            The tensors given to :func:`graft`, unchanged since; none for a surrogate that does not read them.
         """
 
 
@@ -35,7 +45,8 @@ class _Graft(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, surrogate: Surrogate, value: list[Tensor], *inputs: Tensor) -> Tensor:
         ctx.surrogate = surrogate
-        ctx.save_for_backward(*inputs)
+        if surrogate.reads_inputs:
+            ctx.save_for_backward(*inputs)
         return value[0]
 
     @staticmethod
@@ -62,19 +73,15 @@ def graft(value: Tensor, surrogate: Surrogate, inputs: Sequence[Tensor]) -> Tens
     return grafted
 
 
-def is_graft(node: Any) -> bool:
-    """Whether a node of the autograd graph is a grafted operation."""
-    return bool(node.name() == "_GraftBackward")
-
-
-def behind_a_graft(tensor: Tensor) -> bool:
-    """Whether any path from the input to this tensor passes through a grafted operation."""
+def behind_weights(tensor: Tensor) -> bool:
+    """Whether any path from the input to this tensor passes through a grafted layer with weights."""
     stack, visited = [tensor.grad_fn], set[Any]()
     while stack:
         node = stack.pop()
         if node is None or node in visited:
             continue
-        if is_graft(node):
+        surrogate = getattr(node, "surrogate", None)
+        if isinstance(surrogate, Surrogate) and surrogate.weighted:
             return True
         visited.add(node)
         stack.extend(parent for parent, _ in node.next_functions)

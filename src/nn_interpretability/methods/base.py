@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution, concatenate
+from nn_interpretability.engine.coverage import warn_of_uncovered
 from nn_interpretability.engine.forward import Forward
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.engine.trace import ConservationTrace
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.targets import ResolvedTarget, Target, resolve_target
+from nn_interpretability.targets import ResolvedTarget, Target, for_images, resolve_target
 
 
 class Method(ABC):
@@ -79,14 +80,23 @@ class Method(ABC):
             If the target does not fit the model.
         CoverageError
             Under ``strict=True``, if the model uses an operation for which the method has no rule.
+
+        Warns
+        -----
+        CoverageWarning
+            Otherwise, once, naming these operations; the plain gradient is used there.
         """
         self._check_images(images)
         size = len(images) if chunk is None else _checked_chunk(chunk)
+        target = for_images(target, len(images))
         parts = [
-            self._interpret_batch(images[begin : begin + size], _part_of(target, begin, size, len(images)))
+            self._interpret_batch(images[begin : begin + size], _part_of(target, begin, size))
             for begin in range(0, len(images), size)
         ]
-        return concatenate(parts)
+        whole = concatenate(parts)
+        warn_of_uncovered(type(self).__name__, whole.coverage.get("uncovered", {}), stacklevel=2)
+        self._check_values(whole.values)
+        return whole
 
     def _interpret_batch(self, images: Tensor, target: Target) -> Attribution:
         with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
@@ -95,7 +105,6 @@ class Method(ABC):
             maps = torch.stack(self._maps(forward, resolved))
             trace = self._trace(resolved, maps)
         values = maps.movedim(0, 1) if resolved.stacked else maps[0]
-        self._check_values(values)
         return Attribution(
             values=values.detach(),
             score=resolved.scores.T if resolved.stacked else resolved.scores[0],
@@ -162,10 +171,6 @@ def _checked_chunk(chunk: int) -> int:
     return chunk
 
 
-def _part_of(target: Target, begin: int, size: int, samples: int) -> Target:
+def _part_of(target: Target, begin: int, size: int) -> Target:
     """The part of a target that belongs to some of the images."""
-    if isinstance(target, Tensor) and target.dim() > 0 and len(target) == samples:
-        return target[begin : begin + size]
-    if isinstance(target, Sequence) and not isinstance(target, str) and len(target) == samples:
-        return target[begin : begin + size]
-    return target
+    return target[begin : begin + size] if isinstance(target, Tensor) and target.dim() > 0 else target

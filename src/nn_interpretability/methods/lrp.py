@@ -136,9 +136,13 @@ class LRP(Method):
     def _forward(self, images: Tensor) -> Forward:
         self._recorder = TraceRecorder(len(images)) if self._keep_trace else None
         rulebook = LRPRulebook(self._settings, self._recorder)
-        forward = Forward(self.model, images, rulebook, self._bounds)
+        try:
+            forward = Forward(self.model, images, rulebook, self._bounds)
+        finally:
+            rulebook.forget()
         rulebook.check()
-        forward.coverage.settle(type(self).__name__, strict=self._strict)
+        if self._strict:
+            forward.coverage.require(type(self).__name__)
         return forward
 
     def _map(self, forward: Forward, start: Tensor, *, last: bool) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.engine.mode import Call
-from nn_interpretability.engine.operations import LinearOperation
+from nn_interpretability.engine.operations import LinearOperation, depends_on_input
 from nn_interpretability.engine.surrogate import Surrogate
 from nn_interpretability.engine.trace import TraceRecorder
 
@@ -24,14 +24,17 @@ class BatchNorm:
     input: Tensor
     scale: Tensor
     shift: Tensor
+    weight: Tensor | None
 
     @classmethod
     def of(cls, call: Call) -> BatchNorm | None:
-        """Read a call of ``batch_norm``; None where it uses the statistics of the batch."""
+        """Read a call of ``batch_norm``; None where its scale and shift are not constants."""
         order = _NATIVE if call.function is torch.batch_norm else _FUNCTIONAL
         given = {**dict(zip(order, call.args, strict=False)), **call.kwargs}
         mean, variance = given.get("running_mean"), given.get("running_var")
         if given.get("training", False) or mean is None or variance is None:
+            return None
+        if depends_on_input(t for t in (mean, variance, given.get("weight"), given.get("bias")) if t is not None):
             return None
         scale = (variance + given.get("eps", 1e-5)).rsqrt()
         if given.get("weight") is not None:
@@ -39,10 +42,15 @@ class BatchNorm:
         shift = -mean * scale
         if given.get("bias") is not None:
             shift = shift + given["bias"].detach()
-        return cls(given["input"], scale, shift)
+        return cls(given["input"], scale, shift, given.get("weight"))
 
     def folded_into(self, operation: LinearOperation) -> LinearOperation | None:
-        """The linear operation with this normalisation behind it; None for grouped transposed convolutions."""
+        """The linear operation with this normalisation behind it, as one.
+
+        None for grouped transposed convolutions, and for linear layers along another axis than the normalised one.
+        """
+        if operation.kind == "linear" and operation.input.dim() != 2:
+            return None
         axis = 1 if operation.kind.startswith("conv_transpose") else 0
         if operation.weight.shape[axis] != len(self.scale):
             return None

@@ -29,6 +29,8 @@ from nn_interpretability.errors import ConfigError
 Source = Literal["input", "positive", "negative", "low", "high"]
 Modifier = Callable[[Tensor], Tensor]
 
+_ROUNDING = 8  # units in the last place within which a difference of two terms counts as zero
+
 
 def whole(values: Tensor) -> Tensor:
     """The values as they are."""
@@ -231,7 +233,7 @@ class _Fraction:
     part: Part
     outputs: list[Tensor]
     signs: list[float]
-    denominator: Tensor
+    dead: Tensor
     bias: Tensor
     addition: Tensor | None
     ratio: Tensor
@@ -251,6 +253,9 @@ class LinearSurrogate(Surrogate):
     recorder, row
         Where to keep account of conservation; None for no account.
     """
+
+    reads_inputs = True
+    weighted = True
 
     def __init__(
         self,
@@ -297,39 +302,48 @@ class LinearSurrogate(Surrogate):
         return rule, leaves, fractions
 
     def _fraction(self, part: Part, sources: Mapping[str, Tensor]) -> _Fraction:
-        outputs, signs, contributions = self._contributions(part, sources)
         bias = self._bias(part.bias)
-        # LRP-0 and LRP-epsilon divide by the very value of the layer, so that z / z is exactly 1.
-        exact = len(part.terms) == 1 and part.terms[0].plain and part.bias is whole
-        total = self._value if exact else contributions + bias
+        if len(part.terms) == 1 and part.terms[0].plain and part.bias is whole:
+            # LRP-0 and LRP-epsilon divide by the very value of the layer, so that z / z is exactly 1; the bias in
+            # that value moves no gradient.
+            outputs, signs, total, rounding = [self.local_output], [1.0], self._value, torch.zeros_like(self._value)
+        else:
+            outputs, signs, total, rounding = self._contributions(part, sources)
+            total = total + bias
         addition = part.stabilizer.addition(total)
         denominator = total if addition is None else total + addition
-        ratio = torch.where(denominator == 0, 0.0, self._value / denominator)
+        dead = denominator.abs() <= rounding
+        ratio = torch.where(dead, 0.0, self._value / denominator)
         if part.coefficient != 1:
             ratio *= part.coefficient
-        return _Fraction(part, outputs, signs, denominator, bias, addition, ratio)
+        return _Fraction(part, outputs, signs, dead, bias, addition, ratio)
 
-    def _contributions(self, part: Part, sources: Mapping[str, Tensor]) -> tuple[list[Tensor], list[float], Tensor]:
-        """The terms as differentiable outputs with their signs, and the sum of their values."""
+    def _contributions(
+        self, part: Part, sources: Mapping[str, Tensor]
+    ) -> tuple[list[Tensor], list[float], Tensor, Tensor]:
+        """The terms as differentiable outputs with their signs, the sum of their values, and how well it is known.
+
+        The bias of the layer is not taken off its value: what is left of a window without contributions would be
+        rounding instead of zero. Nor is a difference of terms zero when it should be; hence its rounding.
+        """
         outputs: list[Tensor] = []
         signs: list[float] = []
-        total: Tensor | None = None
+        total = torch.zeros_like(self._value)
+        size = torch.zeros_like(self._value)
         for term in part.terms:
-            if term.plain:
-                # The layer itself is not computed twice; the bias in its output moves no gradient.
-                outputs.append(self.local_output)
-                values = self._value - self._bias(whole)
-            else:
-                source = _select(term.source, sources)
-                if not bool(source.detach().any()):
-                    continue  # zeros contribute nothing: an input that is never negative has no negative part
-                outputs.append(self.operation.apply(source, term.weight(self.operation.weight), None))
-                values = outputs[-1].detach() * term.sign
+            source = _select(term.source, sources)
+            if not bool(source.detach().any()):
+                continue  # zeros contribute nothing: an input that is never negative has no negative part
+            unbiased = term.plain and self.operation.bias is None
+            weight = term.weight(self.operation.weight)
+            outputs.append(self.local_output if unbiased else self.operation.apply(source, weight, None))
             signs.append(term.sign)
-            total = values if total is None else total + values
-        if total is None:
-            return [self.local_output], [0.0], torch.zeros_like(self._value)
-        return outputs, signs, total
+            values = outputs[-1].detach() * term.sign
+            total, size = total + values, size + values.abs()
+        if not outputs:
+            return [self.local_output], [0.0], total, size
+        differs = any(sign != signs[0] for sign in signs)
+        return outputs, signs, total, size * (_ROUNDING * torch.finfo(size.dtype).eps if differs else 0.0)
 
     def _bias(self, modifier: Modifier) -> Tensor:
         """A part of the bias, broadcastable against the output."""
@@ -351,7 +365,7 @@ class LinearSurrogate(Surrogate):
         recorder.record(self._row, rule.name, received=received)
         for fraction in fractions:
             per_unit = gradient.double() * fraction.ratio.double()
-            blocked = torch.where(fraction.denominator == 0, received * fraction.part.coefficient, 0.0)
+            blocked = torch.where(fraction.dead, received * fraction.part.coefficient, 0.0)
             recorder.record(self._row, rule.name, bias=per_unit * fraction.bias.double(), blocked=blocked)
             if fraction.addition is not None:
                 recorder.record(self._row, rule.name, stabilizer=per_unit * fraction.addition.double())

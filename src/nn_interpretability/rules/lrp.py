@@ -14,6 +14,7 @@ from nn_interpretability.engine.operations import (
     BATCH_NORM,
     HOMOGENEOUS_ACTIVATIONS,
     LINEAR,
+    MATRIX_PRODUCTS,
     MAX_POOL,
     PRODUCTS,
     QUOTIENTS,
@@ -26,7 +27,7 @@ from nn_interpretability.engine.operations import (
     tensors_in,
 )
 from nn_interpretability.engine.stabilizer import Stabilizer
-from nn_interpretability.engine.surrogate import behind_a_graft, graft
+from nn_interpretability.engine.surrogate import behind_weights, graft
 from nn_interpretability.engine.trace import TraceRecorder
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.rules.activation import pass_through
@@ -104,6 +105,8 @@ class LRPRulebook:
             return pass_through(call) or Uncovered(name)
         if name in PRODUCTS or name in QUOTIENTS:
             return self._product(call)
+        if name in MATRIX_PRODUCTS:
+            return self._matrix_product(call)
         if name in TRANSPARENT or name in HOMOGENEOUS_ACTIVATIONS:
             return Passed()
         return Uncovered(name)
@@ -118,6 +121,10 @@ class LRPRulebook:
         """
         if isinstance(self._settings.composite, ByName):
             self._settings.composite.check(self._places)
+
+    def forget(self) -> None:
+        """Let go of the tensors of the forward pass, which lead back here: nothing else would free their memory."""
+        self._produced.clear()
 
     def rule_at(self, place: Place) -> LinearRule:
         """The rule of a weight layer.
@@ -140,14 +147,14 @@ class LRPRulebook:
     def _linear(self, call: Call, context: SurrogateMode) -> Treatment:
         bound = bind_linear(call.function, call.args, call.kwargs)
         if bound is None:
-            return Uncovered(f"{call.name} whose weight depends on the input")
+            return Uncovered(f"{call.name} without a batch axis, or whose weights depend on the input")
         values, weight, bias, settings, options = bound
         layer = context.layer_name(call.name, weight)
         detached = None if bias is None else bias.detach()
         operation = LinearOperation(
             layer, call.name, call.function, values, weight.detach(), detached, settings, options, self._count
         )
-        place = Place(layer, call.name, self._count, 0, not behind_a_graft(values))
+        place = Place(layer, call.name, self._count, 0, not behind_weights(values))
         self._count += 1
         self._places.append(place)
         local = values.detach().requires_grad_(True)
@@ -184,18 +191,19 @@ class LRPRulebook:
     def _batch_norm(self, call: Call, context: SurrogateMode) -> Treatment:
         norm = BatchNorm.of(call)
         if norm is None:
-            return Uncovered(f"{call.name} with the statistics of the batch")
+            return Uncovered(f"{call.name} with the statistics of the batch, or weights that depend on the input")
         produced = self._produced.get(id(norm.input))
         if produced is not None and not changed_in_place(produced.output, produced.version):
             operation = norm.folded_into(produced.operation)
             if operation is not None:
                 return Treated(self._folded(call, produced, operation))
-        if self._recorder is None:
+        followed = context.bounds is not None and context.bounds.of(norm.input) is not None
+        if self._recorder is None or followed:
             return Passed()
         local = norm.input.detach().requires_grad_(True)
         with torch.enable_grad():
             output = call.on(local)
-        row = self._recorder.enter(context.layer_name(call.name))
+        row = self._recorder.enter(context.layer_name(call.name, norm.weight))
         return Treated(graft(output.detach(), Affine(local, output, self._recorder, row), [norm.input]))
 
     def _folded(self, call: Call, produced: _Produced, operation: LinearOperation) -> Tensor:
@@ -218,11 +226,23 @@ class LRPRulebook:
     def _product(call: Call) -> Treatment:
         """A product with constants is linear; a product of two things that depend on the input has no rule."""
         depending = depends_on_input(tensors_in((call.args, call.kwargs)))
-        divisor = call.args[1] if call.name in QUOTIENTS and len(call.args) > 1 else None
-        by_input = isinstance(divisor, Tensor) and divisor.requires_grad
-        if call.name.startswith("r") and call.name in QUOTIENTS:
-            by_input = True
-        return Uncovered(call.name) if len(depending) > 1 or by_input else Passed()
+        return Uncovered(call.name) if len(depending) > 1 or _divides_by_input(call) else Passed()
+
+    def _matrix_product(self, call: Call) -> Treatment:
+        """A product with a constant matrix is a layer that only LRP-0 has an answer for, which is the gradient."""
+        if len(depends_on_input(tensors_in((call.args, call.kwargs)))) > 1:
+            return Uncovered(call.name)
+        only_zero = self._settings.defaults["rule"] == "0" and self._settings.composite is None
+        return Passed() if only_zero else Uncovered(f"{call.name} with a constant matrix")
+
+
+def _divides_by_input(call: Call) -> bool:
+    if call.name not in QUOTIENTS:
+        return False
+    if call.name.startswith("r"):
+        return True
+    divisor = call.args[1] if len(call.args) > 1 else call.kwargs.get("other")
+    return isinstance(divisor, Tensor) and divisor.requires_grad
 
 
 def pooling_rule(settings: RuleSettings, default: PoolingRule) -> PoolingRule:

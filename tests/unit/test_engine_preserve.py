@@ -1,0 +1,241 @@
+"""Explaining leaves no trace: not on the model, not on the pictures, not in torch, not in memory."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import nets
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability.errors import CoverageError
+from nn_interpretability.methods.base import Method
+
+IMAGES = nets.uniform(3, 2, 8, 8, low=0.05)
+
+
+def in_place() -> nn.Module:
+    """Writes into its input, into a convolution's output and into a batch norm's output."""
+
+    def forward(model: Any, images: Tensor) -> Tensor:
+        images -= 0.5
+        images *= 2
+        hidden = F.relu6(model.norm(model.conv(images)), inplace=True)
+        hidden += 1
+        return model.linear(F.relu_(hidden).flatten(1))
+
+    return nets.net(forward, conv=nn.Conv2d(2, 3, 3), norm=nn.BatchNorm2d(3), linear=nn.Linear(108, 4))
+
+
+def regularised() -> nn.Module:
+    """Dropout and batch norm, both in training mode before the call, some modules not."""
+    model = nets.randomised(
+        nn.Sequential(
+            nn.Conv2d(2, 4, 3),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Dropout2d(0.5),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.3, inplace=True),
+            nn.Linear(36, 4),
+        )
+    ).train()
+    model[3].eval()
+    return model
+
+
+def frozen() -> nn.Module:
+    """Some parameters ask for gradients, some do not, one has a gradient already, and users have hooks."""
+    model = regularised()
+    model[0].weight.requires_grad_(False)
+    model[7].bias.requires_grad_(False)
+    model[7].weight.grad = torch.ones_like(model[7].weight)
+    model[0].register_forward_hook(lambda module, given, output: None)
+    model[7].register_forward_pre_hook(lambda module, given: None)
+    return model.eval()
+
+
+def shared() -> nn.Module:
+    """One layer used twice, and a parameter that the forward pass does not use."""
+
+    def forward(model: Any, images: Tensor) -> Tensor:
+        hidden = model.conv(F.relu(model.conv(images)))
+        return model.linear(hidden.mean((2, 3)))
+
+    return nets.net(forward, conv=nn.Conv2d(2, 2, 3), linear=nn.Linear(2, 4), spare=nn.Linear(2, 2))
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "in_place": in_place,
+    "regularised": regularised,
+    "frozen": frozen,
+    "shared": shared,
+}
+METHODS: dict[str, Callable[[nn.Module], Method]] = {
+    "gradient": Gradient,
+    "input_x_gradient": InputXGradient,
+    "lrp_0": lambda model: LRP(model, rule="0"),
+    "lrp_epsilon": lambda model: LRP(model, trace=True),
+    "lrp_alpha_beta": lambda model: LRP(model, rule="alpha_beta", alpha=2, beta=1, pooling="proportional"),
+    "lrp_z_box": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1), trace=True),
+}
+
+
+def snapshot(model: nn.Module) -> dict[str, Any]:
+    """Everything about a model that an explanation could change, and the state of torch."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return {
+        "training": [module.training for module in model.modules()],
+        "hooks": [[tuple(getattr(module, name)) for name in hooks] for module in model.modules()],
+        "attributes": [sorted(vars(module)) for module in model.modules()],
+        "requires_grad": [parameter.requires_grad for parameter in model.parameters()],
+        "identity": [id(parameter) for parameter in model.parameters()],
+        "versions": [parameter._version for parameter in model.parameters()],
+        "buffer_versions": [buffer._version for buffer in model.buffers()],
+        "grad": [
+            None if p.grad is None else (id(p.grad), p.grad.clone().numpy().tobytes()) for p in model.parameters()
+        ],
+        "bits": {name: value.clone().numpy().tobytes() for name, value in model.state_dict().items()},
+        "random": torch.get_rng_state().numpy().tobytes(),
+        "grad_mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("around", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_an_explanation_leaves_no_residue(method: str, model: str, around: Callable[[], Any]) -> None:
+    explained, images = MODELS[model](), IMAGES.clone()
+    before, version = snapshot(explained), images._version
+    with around():
+        attribution = METHODS[method](explained).interpret(images, "all")
+    assert snapshot(explained) == before
+    assert torch.equal(images, IMAGES)
+    assert (images._version, images.grad, images.requires_grad) == (version, None, False)
+    assert not attribution.values.requires_grad
+    assert not attribution.values.is_inference()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", ["regularised", "frozen"])
+def test_the_mode_around_the_call_changes_no_bit(method: str, model: str) -> None:
+    explained = METHODS[method](MODELS[model]())
+    plain = explained.interpret(IMAGES, 1).values
+    with torch.no_grad():
+        assert torch.equal(explained.interpret(IMAGES, 1).values, plain)
+    with torch.inference_mode():
+        assert torch.equal(explained.interpret(IMAGES.clone(), 1).values, plain)
+
+
+def test_pictures_that_ask_for_gradients_stay_in_their_own_graph() -> None:
+    source = IMAGES.clone().requires_grad_(True)
+    images = source * 2
+    attribution = LRP(regularised()).interpret(images, 0)
+    assert source.grad is None
+    assert not attribution.values.requires_grad
+    images.sum().backward()  # their graph has not been freed
+    assert torch.equal(source.grad, torch.full_like(source, 2))
+
+
+class Breaks(nn.Module):
+    """Raises at the end of its forward pass, after drawing random numbers."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        torch.rand(3)
+        raise ZeroDivisionError("from inside the model")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_residue_after_an_exception_in_the_forward_pass(method: str) -> None:
+    model = nn.Sequential(*regularised(), Breaks()).train()
+    before = snapshot(model)
+    with pytest.raises(ZeroDivisionError, match="from inside the model"):
+        METHODS[method](model).interpret(IMAGES, 0)
+    assert snapshot(model) == before
+
+
+class Backwards(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        raise ZeroDivisionError("on the way back")
+
+
+@pytest.mark.filterwarnings("ignore::nn_interpretability.errors.CoverageWarning")
+@pytest.mark.parametrize("method", METHODS)
+def test_no_residue_after_an_exception_in_the_backward_pass(method: str) -> None:
+    model = nets.net(
+        lambda model, images: model.linear(Backwards.apply(F.relu(model.conv(images))).flatten(1)),
+        conv=nn.Conv2d(2, 3, 3),
+        linear=nn.Linear(108, 4),
+    ).train()
+    before = snapshot(model)
+    with pytest.raises(ZeroDivisionError, match="on the way back"):
+        METHODS[method](model).interpret(IMAGES, 0)
+    assert snapshot(model) == before
+
+
+def test_no_residue_after_our_own_errors() -> None:
+    model = nets.net(
+        lambda model, images: model.linear(F.softmax(model.conv(images), 1).flatten(1)),
+        conv=nn.Conv2d(2, 3, 3),
+        linear=nn.Linear(108, 4),
+    ).train()
+    before = snapshot(model)
+    with pytest.raises(CoverageError):
+        LRP(model, strict=True).interpret(IMAGES, 0)
+    with pytest.raises(ValueError, match="classes are 0 to 3"):
+        Gradient(model).interpret(IMAGES, 9)
+    assert snapshot(model) == before
+
+
+def test_random_numbers_inside_the_model_do_not_move_the_generator() -> None:
+    def noisy(model: Any, images: Tensor) -> Tensor:
+        return model.linear((images + torch.randn(images.shape, dtype=images.dtype)).flatten(1))
+
+    model = nets.net(noisy, linear=nn.Linear(128, 4))
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first = InputXGradient(model).interpret(IMAGES, 0)
+    second = InputXGradient(model).interpret(IMAGES, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first.logits, second.logits)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_memory_is_freed_at_once(method: str, fails: bool) -> None:
+    """A cycle through autograd's nodes would never be collected: every call would leak the whole graph."""
+    seen: list[weakref.ref[Tensor]] = []
+
+    def forward(model: Any, images: Tensor) -> Tensor:
+        hidden = model.norm(model.conv(images))
+        output = model.linear(F.max_pool2d(F.silu(hidden), 2).flatten(1))
+        seen.extend(weakref.ref(tensor) for tensor in (images, hidden, output))
+        if fails:
+            raise ZeroDivisionError
+        return output
+
+    model = nets.net(forward, conv=nn.Conv2d(2, 3, 3), norm=nn.BatchNorm2d(3), linear=nn.Linear(27, 4))
+    gc.collect()
+    gc.disable()
+    try:
+        try:
+            METHODS[method](model).interpret(IMAGES, "all")
+        except ZeroDivisionError:
+            assert fails
+        assert len(seen) == 3
+        assert [reference() for reference in seen] == [None, None, None]
+    finally:
+        gc.enable()
