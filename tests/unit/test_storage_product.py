@@ -135,8 +135,9 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "")
     with pytest.raises(OSError, match=r"file/a\.txt was not written: a part of the path is a file"):
         write_text(tmp_path / "file" / "a.txt", "new")
-    with pytest.raises(OSError, match=r"/sys/kernel/a\.txt was not written: the (folder|file system) is"):
-        write_text("/sys/kernel/a.txt", "new")
+    if os.path.ismount("/sys"):  # no folder of a plain file system keeps root from writing
+        with pytest.raises(OSError, match=r"/sys/kernel/a\.txt was not written: the (folder|file system) is"):
+            write_text("/sys/kernel/a.txt", "new")
 
 
 def test_an_error_about_another_file_keeps_its_own_words(tmp_path: Path) -> None:

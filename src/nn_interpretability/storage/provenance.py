@@ -82,9 +82,7 @@ def _name(path: Path) -> str:
 
 
 def _version(package: str) -> str:
-    module = sys.modules.get(package)
-    if module is not None and hasattr(module, "__version__"):
-        return str(module.__version__)
+    """The installed version: a module's own word can differ from it, and is there only once it is imported."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
