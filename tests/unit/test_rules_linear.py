@@ -183,7 +183,7 @@ def test_a_rule_is_its_formula(name: str, rule: str, bias: str) -> None:
         expected = twin(name, values, weights, settings)
         for i, sample in enumerate(expected):
             sent = torch.tensor(sample["sent"]).double().reshape(values.shape[1:])
-            size = max(sent.abs().max(), abs(sample["received"]))
+            size = max(sent.abs().max(), *(abs(sample[part]) for part in ("received", "bias", "stabilizer", "blocked")))
             assert (found.values[i] - sent).abs().max() < 1e-12 * size
             for part in ("received", "bias", "stabilizer", "blocked"):
                 assert abs(float(getattr(found.trace, part)[0, i]) - sample[part]) < 1e-12 * size, part
