@@ -122,7 +122,9 @@ class RunDisplay:
     """
 
     def __init__(self, stream: TextIO, *, is_live: bool | None = None) -> None:
-        self.console = Console(file=stream, highlight=False, soft_wrap=True)
+        self.console = Console(
+            file=stream, force_terminal=is_live, force_interactive=is_live, highlight=False, soft_wrap=True
+        )
         self._is_live = self.console.is_terminal if is_live is None else is_live
         self._estimate = Estimate({})
         self._running: dict[int, Running] = {}

@@ -1,0 +1,45 @@
+"""GPU or CPU: what is asked for, and what is made of what was granted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nn_interpretability.config.devices import PRETEND_VARIABLE, gpus_to_ask, granted_device, machine_has_gpu
+from nn_interpretability.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("device", "has_gpu", "asked"),
+    [("auto", True, 1), ("auto", False, 0), ("cuda", True, 1), ("cuda", False, 1), ("cpu", True, 0)],
+)
+def test_what_a_rule_asks_for(monkeypatch: pytest.MonkeyPatch, device: str, has_gpu: bool, asked: int) -> None:
+    monkeypatch.setenv(PRETEND_VARIABLE, "1" if has_gpu else "0")
+    assert gpus_to_ask(device) == asked
+
+
+def test_without_a_pretence_the_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PRETEND_VARIABLE, raising=False)
+    assert machine_has_gpu() >= torch.cuda.is_available()
+
+
+@pytest.mark.parametrize(
+    ("device", "granted", "sees_gpu", "used"),
+    [
+        ("auto", 1, True, "cuda"),
+        ("auto", 1, False, "cpu"),
+        ("auto", 0, True, "cpu"),
+        ("cuda", 1, True, "cuda"),
+        ("cuda", 0, True, "cpu"),
+        ("cpu", 0, True, "cpu"),
+    ],
+)
+def test_what_a_job_uses(monkeypatch: pytest.MonkeyPatch, device: str, granted: int, sees_gpu: bool, used: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: sees_gpu)
+    assert granted_device(device, granted) == used
+
+
+def test_a_gpu_that_was_demanded_and_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"device: 'cuda' was asked for, but torch sees no GPU .* Allowed: 'auto'"):
+        granted_device("cuda", 1)
