@@ -14,7 +14,7 @@ from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.engine.trace import ConservationTrace, TraceRecorder
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
-from nn_interpretability.rules.composite import Composite, RuleSettings, composite_of
+from nn_interpretability.rules.composite import Composite, RuleSettings, composite_of, names_z_box
 from nn_interpretability.rules.linear import linear_rule
 from nn_interpretability.rules.lrp import LRPRulebook, LRPSettings
 from nn_interpretability.rules.pooling import PoolingRule
@@ -107,8 +107,11 @@ class LRP(Method):
             raise ConfigError(f"input_rule={input_rule!r} is not allowed: choose 'z_box' or None.")
         if pooling not in ("winner", "proportional"):
             raise ConfigError(f"pooling={pooling!r} is not allowed: choose 'winner' or 'proportional'.")
-        if (rule == "z_box" or input_rule == "z_box") and input_bounds is None:
-            raise ConfigError("The z_box rule needs input_bounds, the lowest and the highest value of a pixel.")
+        if input_bounds is None and ("z_box" in (rule, input_rule) or names_z_box(composite)):
+            raise ConfigError(
+                "The z_box rule at the input needs input_bounds=(lowest, highest), the values that a pixel can take: "
+                "(0, 1), or per channel ((0 - mean) / std, (1 - mean) / std) for normalised pictures."
+            )
         if input_bounds is not None and len(input_bounds) != 2:
             raise ConfigError(f"input_bounds={input_bounds!r} is not allowed: give a pair (lowest, highest).")
         self._composite = composite

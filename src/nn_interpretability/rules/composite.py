@@ -113,6 +113,14 @@ PRESETS: Mapping[str, Callable[[], Composite]] = {
 }
 
 
+def names_z_box(value: str | Mapping[str, RuleSettings] | Composite | None) -> bool:
+    """Whether a composite is known to use the z-box rule, which needs the bounds of the pixels."""
+    if isinstance(value, str):
+        return value in PRESETS
+    rules = value.values() if isinstance(value, Mapping) else ()
+    return any(rule == "z_box" or (isinstance(rule, Mapping) and rule.get("rule") == "z_box") for rule in rules)
+
+
 def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composite:
     """A composite from the name of a preset, a mapping, or a function of the place.
 
