@@ -79,7 +79,7 @@ def make_results(folder: Path) -> Results:
             provenance={**PROVENANCE, "wildcards": {"attribution": name}},
         )
         parts.append(folder / f"numbers/attribution_{name}.json")
-        numbers.numbers_of_attribution(paths[name], parts[-1], name=name)
+        numbers.numbers_of_method({name: paths[name]}, parts[-1])
     for name, definition in config["figures"].items():
         parts.append(folder / f"numbers/{name}.json")
         make_figure(folder, name, definition, paths, parts[-1])

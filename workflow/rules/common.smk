@@ -26,9 +26,16 @@ pathvars:
     benchmarks=f"{config['results']}/benchmarks",
 
 
+# The attributions of each method, which are measured together.
+METHODS = {}
+for name, entry in config["attributions"].items():
+    METHODS.setdefault(entry["method"], []).append(name)
+
+
 wildcard_constraints:
     attribution="|".join(config["attributions"]) or "none",
     figure="|".join(config["figures"]) or "none",
+    method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
 
@@ -73,6 +80,11 @@ def attribution(wildcards):
 def model(wildcards):
     """The entry of a model in the configuration."""
     return config["models"][wildcards.model]
+
+
+def models_of(attributions):
+    """The model that each of some attributions explains."""
+    return [config["attributions"][name]["model"] for name in attributions]
 
 
 def attributions_of(wildcards):

@@ -22,10 +22,14 @@ _TYPES = {"method": "string", "model": "string", "image": "Int64", "class": "Int
 _TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
 
 
-def measure_attribution(
-    attribution_h5: Path | str, output_csv: Path | str, *, name: str, model: str, seed: int
+def measure_method(
+    attributions: Mapping[str, Path | str],
+    output_csv: Path | str,
+    *,
+    models: Sequence[str],
+    seeds: Mapping[str, int],
 ) -> None:
-    r"""Measure each map of an attribution file.
+    r"""Measure each map of the attribution files of one method.
 
     Metrics: ``score`` (what is explained, in logits), ``sum`` of the map, ``completeness_error``
     :math:`|\sum R - f|/|f|` for methods that sum to the score, ``negative_share`` of :math:`|R|`, ``gini`` of
@@ -34,11 +38,20 @@ def measure_attribution(
 
     Parameters
     ----------
-    attribution_h5, output_csv
-        The attribution file and the part of the table.
-    name, model, seed
-        The attribution's and the model's name, and the seed of the model.
+    attributions, output_csv
+        The file of each attribution, by its name, and the part of the table.
+    models, seeds
+        The model that each attribution explains, in the same order, and the seed of each model.
     """
+    frames = [
+        frame
+        for (name, path), model in zip(attributions.items(), models, strict=True)
+        for frame in _measure_attribution(path, name=name, model=model, seed=seeds[model])
+    ]
+    _write(output_csv, frames)
+
+
+def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, seed: int) -> list[pd.DataFrame]:
     product = read_hdf5(attribution_h5, schema="attribution/1")
     if product.arrays["output"].values.ndim > 1:
         metrics = _measure_all_targets(product)
@@ -50,8 +63,7 @@ def measure_attribution(
         classes = product.arrays["target"].values
         images = np.arange(len(classes))
     identity = {"method": name, "model": model, "image": images, "class": classes, "seed": seed}
-    frames = [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
-    _write(output_csv, frames)
+    return [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
 
 
 def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -> None:

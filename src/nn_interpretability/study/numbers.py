@@ -73,10 +73,8 @@ def _quality(part: Mapping[str, Any], source: str) -> Numbers:
     }
 
 
-def numbers_of_attribution(
-    attribution_h5: Path | str, output: Path | str, *, name: str, source: str | None = None
-) -> None:
-    r"""Write what can be said of an attribution file: settings, conservation, and where relevance went.
+def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
+    r"""Write what can be said of the attributions of one method: settings, conservation, where relevance went.
 
     Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``pictures``; ``background``, the share of
     :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
@@ -84,8 +82,14 @@ def numbers_of_attribution(
     their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
     pictures.
     """
-    product = read_hdf5(attribution_h5, schema="attribution/1")
-    source = source or f"attributions/{name}.h5"
+    numbers: Numbers = {}
+    for name, path in attributions.items():
+        found = _numbers_of_attribution(read_hdf5(path, schema="attribution/1"), f"attributions/{name}.h5")
+        numbers |= {f"attribution.{name}.{key}": value for key, value in found.items()}
+    write_json(output, numbers)
+
+
+def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     words = description_of(product)
     numbers: Numbers = {
         "heading": entry(words.heading, source=source),
@@ -101,7 +105,7 @@ def numbers_of_attribution(
     for layer, parts in layers.items():
         for part, value in parts.items():
             numbers[f"layers.{layer}.{part}"] = entry(100 * value, decimals=2, unit="%", source=source)
-    write_json(output, {f"attribution.{name}.{key}": value for key, value in numbers.items()})
+    return numbers
 
 
 def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source: str | None = None) -> None:
