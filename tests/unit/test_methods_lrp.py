@@ -32,13 +32,17 @@ IMAGES = nets.uniform(2, 1, 28, 28)
         ({"pooling": "mean"}, "pooling='mean' is not allowed: choose 'winner' or 'proportional'"),
         ({"input_rule": "z_box"}, "input_bounds"),
         ({"rule": "z_box"}, "input_bounds"),
+        ({"composite": "small_cnn"}, "input_bounds"),
+        ({"composite": "montavon2019"}, "input_bounds"),
+        ({"composite": {"features.conv1": "z_box"}}, "input_bounds"),
+        ({"composite": {"conv2d": {"rule": "z_box"}}}, "input_bounds"),
         ({"input_bounds": (0, 1, 2)}, r"input_bounds=\(0, 1, 2\) is not allowed: give a pair"),
         ({"input_bounds": 1.0}, r"input_bounds=1.0 is not allowed: give a pair"),
         ({"composite": "montavon"}, "composite='montavon' is not a preset: choose one of 'montavon2019', 'small_cnn'"),
         ({"composite": 3}, "composite=3 is not allowed"),
     ],
 )
-def test_settings_that_are_not_allowed(settings: dict[str, Any], message: str) -> None:
+def test_settings_that_are_not_allowed_are_named_at_once(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LRP(nets.small_cnn(study=False), **settings)
 
@@ -54,10 +58,7 @@ def test_settings_that_are_not_allowed(settings: dict[str, Any], message: str) -
         ({"head*": "gamma"}, r"names 'head\*', which is no layer of the model"),
         ({"linear": "gama"}, "rule='gama' is not allowed"),
         ({"linear": {"rule": "gamma", "gama": 1}}, "A rule has no setting 'gama'"),
-        ({"features.conv1": "z_box"}, "input_bounds"),
         ({"max_pool2d": "gamma"}, "Max-pooling has the rules '0' and 'epsilon', not 'gamma'"),
-        ("small_cnn", "input_bounds"),
-        ("montavon2019", "input_bounds"),
     ],
 )
 def test_composites_that_do_not_fit_the_model(composite: Any, message: str) -> None:
