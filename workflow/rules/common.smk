@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
-from nn_interpretability.config.seeds import derive_seed
+from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
@@ -73,8 +73,9 @@ CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
 
 def attribution(wildcards):
-    """The entry of an attribution in the configuration."""
-    return config["attributions"][wildcards.attribution]
+    """The entry of an attribution in the configuration, with the seed of its noise, the same for all."""
+    entry = config["attributions"][wildcards.attribution]
+    return {**entry, "parameters": seeded(entry["method"], entry["parameters"], config["seed"])}
 
 
 def model(wildcards):

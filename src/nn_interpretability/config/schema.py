@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
-FIGURES = ("fig06", "fig12", "fig13")
+FIGURES = ("fig06", "fig07", "fig11", "fig12", "fig13")
 
 
 def config_schema() -> Schema:

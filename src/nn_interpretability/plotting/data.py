@@ -33,6 +33,8 @@ from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hd
 
 SCHEMA = "figure/1"
 KIND = "panel_group"
+PUBLISHED = "_published"
+"""How the names of attributions with the settings of the study end."""
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 

@@ -6,8 +6,8 @@ have one place that turns them into their own spelling.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -33,6 +33,14 @@ class Description:
 RELEVANCE = "relevance (logits)"
 GRADIENT = "gradient (logits per unit of brightness)"
 
+_PLAIN = {
+    "gradient": ("Gradient", GRADIENT),
+    "saliency": ("Saliency", GRADIENT),
+    "guided_backprop": ("Guided backpropagation", GRADIENT),
+    "input_x_gradient": ("Input × gradient", RELEVANCE),
+}
+"""Heading and quantity of methods whose hyper-parameters speak for themselves."""
+
 _COMPOSITES = {
     "small_cnn": "then α1β0, ε, 0",
     "study2020": "then α1β0, 0, 0",
@@ -54,20 +62,54 @@ def describe(method: str, parameters: Mapping[str, Any], *, title: str = "", lay
     parameters
         Its hyper-parameters as in the configuration.
     title
-        Heading for methods that this function has no words for; default: the method's name.
+        Heading; the method's name then stands before the settings. Default: the method's name is the heading.
     layers
         Names of the model's layers in order of execution, for composites that name layers.
     """
+    words = _DESCRIBED.get(method, _describe_other)(method, parameters, layers)
+    if not title:
+        return words
+    return replace(words, heading=title, settings=", ".join(filter(None, [words.heading, words.settings])))
+
+
+def _describe_other(method: str, parameters: Mapping[str, Any], _: Sequence[str]) -> Description:
+    heading, quantity = _PLAIN.get(method, (method.replace("_", " "), RELEVANCE))
+    return Description(heading, _plain(parameters), quantity)
+
+
+def _describe_integrated_gradients(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    reference, steps = parameters.get("reference", 0), parameters.get("steps", 64)
+    points = {"midpoint": "midpoints"}.get(parameters.get("quadrature", "midpoint"))
+    words = (
+        f"{steps} {points or 'points, ' + str(parameters['quadrature']).replace('_', ' ')}, from {_shade(reference)}"
+    )
+    if parameters.get("multiply_by_inputs", True):
+        return Description("Integrated gradients", words, RELEVANCE)
+    return Description("Mean gradient on the path", f"integrated gradients without x − x', {words}", GRADIENT)
+
+
+def _describe_smoothgrad(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+    inner = parameters.get("of", {})
+    method = inner.get("method", "gradient")
+    base = describe(method, inner.get("parameters", {}), layers=layers)
+    scale = {"range": " of the range", "std": " std of the picture", "absolute": ""}
+    words = [f"σ = {parameters.get('sigma', 0.15):g}{scale[parameters.get('scale', 'range')]}"]
+    words += [f"{parameters.get('samples', 50)} copies"]
+    if parameters.get("antithetic"):
+        words.append("each noise with both signs")
     if method == "gradient":
-        return Description("Gradient", _plain(parameters), GRADIENT)
-    if method == "input_x_gradient":
-        return Description("Input × gradient", _plain(parameters), RELEVANCE)
-    if method == "lrp":
-        return _describe_lrp(parameters, layers)
-    return Description(title or method.replace("_", " "), _plain(parameters), RELEVANCE)
+        return Description("SmoothGrad", ", ".join(words), base.quantity)
+    heading = f"SmoothGrad, {base.heading[0].lower()}{base.heading[1:]}"
+    return Description(heading, ", ".join([*words, *filter(None, [base.settings])]), base.quantity)
 
 
-def _describe_lrp(parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+def _shade(reference: Any) -> str:
+    return (
+        {0: "black", 1: "white"}.get(reference, str(reference)) if isinstance(reference, (int, float)) else "a picture"
+    )
+
+
+def _describe_lrp(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
     words: list[str] = []
     bounds = _bounds(parameters)
     composite, pooling = _without_pooling(parameters.get("composite"))
@@ -154,3 +196,11 @@ def _bound(value: Any) -> str:
 
 def _plain(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} = {value}" for key, value in parameters.items())
+
+
+_DESCRIBED: Mapping[str, Callable[[str, Mapping[str, Any], Sequence[str]], Description]] = {
+    "integrated_gradients": _describe_integrated_gradients,
+    "lrp": _describe_lrp,
+    "smoothgrad": _describe_smoothgrad,
+}
+"""Methods whose settings need words of their own."""

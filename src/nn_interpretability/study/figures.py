@@ -74,7 +74,7 @@ def panel_group(figure: str, products: Mapping[str, Product], definition: Mappin
             "show methods that measure the same quantity."
         )
     maps = {name: sum_of_channels(product) for name, product in products.items()}
-    limit = scale.symmetric_limit(list(maps.values()))
+    limit = scale.symmetric_limit([maps[name] for name in definition["panels"]])
 
     def block(heading: str, names: Sequence[str]) -> Block:
         rows = (_row(name, products[name], described[name], maps[name], limit) for name in names)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.plotting.data import MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.data import PUBLISHED, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
 from nn_interpretability.study.figures import description_of
@@ -113,7 +113,7 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
 
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
-    smallest rank correlation over the pictures between a row and the row in the same place of the published block.
+    smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block.
     """
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
@@ -236,8 +236,12 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
+    others = {row.name: row for row in published.rows}
     numbers = {}
-    for one, other in zip(corrected.rows, published.rows, strict=False):
+    for one in corrected.rows:
+        other = others.get(one.name + PUBLISHED)
+        if other is None:
+            continue
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
     return numbers
