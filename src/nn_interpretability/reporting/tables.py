@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nn_interpretability.reporting.provenance import FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.plotting.data import PUBLISHED
+from nn_interpretability.reporting.provenance import FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
 

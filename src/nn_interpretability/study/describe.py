@@ -104,9 +104,10 @@ def _describe_smoothgrad(_: str, parameters: Mapping[str, Any], layers: Sequence
 
 
 def _shade(reference: Any) -> str:
-    return (
-        {0: "black", 1: "white"}.get(reference, str(reference)) if isinstance(reference, (int, float)) else "a picture"
-    )
+    """A reference in words: a number is a shade of grey."""
+    if not isinstance(reference, (int, float)):
+        return "a picture"
+    return "black" if reference == 0 else "white" if reference == 1 else f"{reference:g}"
 
 
 def _describe_lrp(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
