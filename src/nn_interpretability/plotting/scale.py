@@ -3,7 +3,8 @@
 Maps that are compared share one scale, symmetric about zero, so that the same colour means the same value.
 The limit must not be set by a few runaway values (a method without stabiliser can have them), nor by one
 method that is larger than all others: it is the median, over the methods of the group (each with its corrected
-settings; published ones are drawn on the same scale), of a high quantile of the absolute values.  The median is taken of logarithms, so that between two methods it is the geometric mean.
+settings; published ones are drawn on the same scale), of a high quantile of the absolute values.  The median is taken
+of logarithms, so that between two methods it is the geometric mean.
 What lies beyond is drawn in the end colours, and its share is stated with the figure.
 """
 
