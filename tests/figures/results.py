@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 import yaml
-from figures.synthetic import PROVENANCE, exact_trace, waves, write_attribution, write_card, write_record
+from figures.synthetic import (
+    PROVENANCE,
+    exact_trace,
+    waves,
+    write_attribution,
+    write_card,
+    write_filters,
+    write_record,
+)
 
 from nn_interpretability.plotting.figures import draw
 from nn_interpretability.reporting.tables import TABLES, write_tables
@@ -69,6 +77,9 @@ def make_results(folder: Path) -> Results:
         score = np.array([1.0, 2.0, 3.0])
         values = waves(phase=phase).astype(np.float64)
         values += (0.9 * score - values.sum(axis=(1, 2)))[:, None, None] / 64
+        if entry.get("parameters", {}).get("mode"):
+            paths[name] = write_filters(folder / f"attributions/{name}.h5", entry["parameters"])
+            continue
         paths[name] = write_attribution(
             folder / f"attributions/{name}.h5",
             values,

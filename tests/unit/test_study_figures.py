@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figures.synthetic import LAYERS, pictures, waves, write_attribution
+from figures.synthetic import LAYERS, pictures, waves, write_attribution, write_filters
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import read_figure_data
@@ -182,3 +182,56 @@ def test_a_title_is_the_heading_and_the_method_moves_to_the_settings() -> None:
         "Deep Taylor",
         "LRP-α1β0, zᴮ on [0, 1]",
     )
+
+
+def test_filters_stand_in_rows_of_ten_on_one_scale(tmp_path: Path) -> None:
+    path = write_filters(tmp_path / "a.h5", {"mode": "activation", "layer": "features.conv2"})
+    definition = {"kind": "filters", "panels": ["a"]}
+    assemble("fig08_conv2", {"a": path}, tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    assert [row.target.tolist() for row in group.rows] == [list(range(10)), list(range(10, 20))]
+    expected = np.stack([waves(phase=k)[0] * (k + 1) for k in range(20)]).astype(np.float32).astype(np.float64)
+    together = np.concatenate([row.values for row in group.rows])
+    np.testing.assert_allclose(together, expected / symmetric_limit([expected]), rtol=1e-6)
+    assert {row.limit for row in group.rows} == {1.0}
+    assert group.pictures.shape == (1, 1, 8, 8)
+    assert (group.heads[0], group.heads[9]) == ("0, 10", "9, 19")
+
+
+def test_filters_need_maps_of_filters(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    definition = {"kind": "filters", "panels": ["a"]}
+    with pytest.raises(ConfigError, match="a has no maps of filters"):
+        assemble("fig08", attributions, tmp_path / "f.h5", definition=definition, provenance={})
+
+
+def test_reconstructions_have_a_scale_and_pictures_of_their_own(tmp_path: Path) -> None:
+    paths = {
+        "a": write_attribution(tmp_path / "a.h5", waves(), method="deconvolution"),
+        "a_published": write_attribution(
+            tmp_path / "b.h5", 50 * waves(phase=1), method="deconvolution", images=1 - pictures()
+        ),
+    }
+    definition = {"kind": "reconstructions", "panels": ["a"], "published": ["a_published"]}
+    assemble("fig08", paths, tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    for row in group.rows:
+        assert np.quantile(np.abs(row.values), 0.995) == pytest.approx(1.0, rel=1e-6)
+    np.testing.assert_array_equal(group.blocks[1].pictures, 1 - pictures())
+    assert group.rows[1].detail.endswith(f"scale ends at {50 * np.quantile(np.abs(waves(phase=1)), 0.995):.2g}")
+
+
+def test_overlays_say_class_and_score_above_each_map_where_rows_differ(tmp_path: Path) -> None:
+    paths = {
+        "a": write_attribution(tmp_path / "a.h5", waves(), score=[1.0, 2.0, 3.0]),
+        "b": write_attribution(tmp_path / "b.h5", waves(phase=1), score=[-1.0, 2.0, 3.0], target=[0, 1, 7]),
+    }
+    definition = {"kind": "overlay", "panels": ["a", "b"]}
+    assemble("fig16", paths, tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    assert group.scale == "overlay"
+    assert group.rows[1].notes == ("0: −1.0", "1: 2.0", "7: 3.0")
+    assert group.rows[0].limit == symmetric_limit([row.values.clip(min=0) for row in group.rows])
+    assert group.rows[0].beyond == np.mean(group.rows[0].values > group.rows[0].limit)

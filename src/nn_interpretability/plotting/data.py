@@ -146,7 +146,8 @@ def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str,
         if block.pictures is not None
     }
     if len(group.pictures) != len(rows[0].target):
-        arrays["pictures"] = Array(arrays["pictures"].values, ("picture", "channel", "y", "x"))
+        pictures = {name: array for name, array in arrays.items() if name.startswith("pictures")}
+        arrays |= {name: Array(array.values, ("picture", *array.dims[1:])) for name, array in pictures.items()}
     params = {
         "figure": group.figure,
         "kind": KIND,

@@ -110,7 +110,8 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     matplotlib.figure.Figure
         Not attached to pyplot.  Draw it under :func:`nn_interpretability.plotting.style.figure_style`.
     """
-    columns = len(group.rows[0].target)
+    lead = _leads(group)
+    columns = len(group.rows[0].target) + lead
     most = WIDE_CELL if group.heads and columns <= 4 else MAX_CELL
     cell = min(most, (TEXT_WIDTH_CM - 2 * MARGIN - (columns - 1) * GAP) / columns)
     lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
@@ -118,14 +119,14 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     canvas = Canvas(width, _height(group, cell))
     right = width - MARGIN
 
-    top = MARGIN + COLUMN_HEAD
-    _column_heads(canvas, group, lefts, cell, top)
-    own = group.blocks[0].pictures is not None
-    top = _pictures(canvas, () if own else group.pictures, lefts, cell, top)
+    top = MARGIN + _column_head(group)
+    _column_heads(canvas, group, lefts[lead:], cell, top)
+    if not lead and group.blocks[0].pictures is None:
+        top = _pictures(canvas, group.pictures, lefts, cell, top)
     for number, block in enumerate(group.blocks):
         top += BLOCK_GAP if number else 0
         top = _block_head(canvas, block, right, top)
-        if block.pictures is not None:
+        if block.pictures is not None and not lead:
             top = _pictures(canvas, block.pictures, lefts, cell, top)
         for row in block.rows:
             top += ROW_HEAD
@@ -133,7 +134,10 @@ def draw_panel_group(group: PanelGroup) -> Figure:
             if row.notes:
                 top += NOTES
                 _notes(canvas, row, lefts, cell, top)
-            for place, left in enumerate(lefts):
+            if lead and row is block.rows[0]:
+                pictures = group.pictures if block.pictures is None else block.pictures
+                draw_picture(canvas.axes(lefts[0], top, cell, cell), pictures[0])
+            for place, left in enumerate(lefts[lead:]):
                 axes = canvas.axes(left, top, cell, cell)
                 if group.scale == "overlay":
                     draw_overlay(axes, group.pictures[place], row.values[place], row.limit)
@@ -147,13 +151,22 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     return canvas.figure
 
 
-def _pictures(
-    canvas: Canvas, pictures: Sequence[FloatArray] | FloatArray, lefts: Sequence[float], cell: float, top: float
-) -> float:
-    """A row of pictures, if there are any; returns where it ends."""
-    for left, picture in zip(lefts, pictures, strict=False):
+def _leads(group: PanelGroup) -> bool:
+    """Whether the columns are filters, and the one picture that they see stands at their left."""
+    return len(group.pictures) == 1 < len(group.rows[0].target)
+
+
+def _pictures(canvas: Canvas, pictures: FloatArray, lefts: Sequence[float], cell: float, top: float) -> float:
+    """A row of pictures; returns where it ends."""
+    for left, picture in zip(lefts, pictures, strict=True):
         draw_picture(canvas.axes(left, top, cell, cell), picture)
-    return top + cell if len(pictures) else top
+    return top + cell
+
+
+def _column_head(group: PanelGroup) -> float:
+    """Height of the words above the columns: two lines, or one."""
+    one_line = group.heads and not any("\n" in head for head in group.heads)
+    return COLUMN_HEAD - ROW_HEAD + 0.14 if one_line else COLUMN_HEAD
 
 
 def _width_of_words(group: PanelGroup) -> float:
@@ -173,9 +186,9 @@ def _width_of_words(group: PanelGroup) -> float:
 def _height(group: PanelGroup, cell: float) -> float:
     heads = sum(BLOCK_HEAD for block in group.blocks if block.heading) + BLOCK_GAP * (len(group.blocks) - 1)
     own = sum(block.pictures is not None for block in group.blocks)
-    pictures = cell * (own + (group.blocks[0].pictures is None))
+    pictures = 0 if _leads(group) else cell * (own + (group.blocks[0].pictures is None))
     rows = sum(ROW_HEAD + cell + (NOTES if row.notes else 0) for row in group.rows)
-    return 2 * MARGIN + COLUMN_HEAD + pictures + heads + rows + BAR_SPACE
+    return 2 * MARGIN + _column_head(group) + pictures + heads + rows + BAR_SPACE
 
 
 def _column_heads(canvas: Canvas, group: PanelGroup, lefts: Sequence[float], cell: float, top: float) -> None:
@@ -185,7 +198,7 @@ def _column_heads(canvas: Canvas, group: PanelGroup, lefts: Sequence[float], cel
         middle = left + cell / 2
         if group.heads:
             head, _, below = group.heads[column].partition("\n")
-            canvas.text(middle, top - 0.40, typeset(head), size=HEADING_PT, align="center")
+            canvas.text(middle, top - (0.40 if below else 0.10), typeset(head), size=HEADING_PT, align="center")
             canvas.text(middle, top - 0.10, typeset(below), size=SMALL_PT, color=MUTED, align="center")
             continue
         target, label = int(first.target[column]), int(group.label[column])

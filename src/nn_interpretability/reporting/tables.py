@@ -264,6 +264,9 @@ def margin_links(records: Sequence[FigureRecord]) -> str:
 
 def figure_number(figure: str) -> str:
     """``fig06`` is Figure 6 of the original; other names stay as they are."""
+    figure, _, part = figure.partition("_")
+    if part:
+        return f"{figure_number(figure)}, {escape(part)}"
     digits = figure.removeprefix("fig")
     return str(int(digits)) if digits.isdecimal() and digits != figure else escape(figure)
 

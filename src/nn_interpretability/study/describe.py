@@ -32,6 +32,8 @@ class Description:
 
 RELEVANCE = "relevance (logits)"
 GRADIENT = "gradient (logits per unit of brightness)"
+RECONSTRUCTION = "reconstruction"
+CLASS_MAP = {"cam": "class activation (logits)", "grad_cam": "Grad-CAM (logits)"}
 
 _PLAIN = {
     "gradient": ("Gradient", GRADIENT),
@@ -101,6 +103,43 @@ def _describe_smoothgrad(_: str, parameters: Mapping[str, Any], layers: Sequence
         return Description("SmoothGrad", ", ".join(words), base.quantity)
     heading = f"SmoothGrad, {base.heading[0].lower()}{base.heading[1:]}"
     return Description(heading, ", ".join([*words, *filter(None, [base.settings])]), base.quantity)
+
+
+def _describe_deconvolution(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    starts = {"unit": "from the class alone", "logits": "from all logits"}
+    words = starts[parameters.get("start", "unit")]
+    mode, layer = parameters.get("mode"), str(parameters.get("layer")).rpartition(".")[2]
+    if mode == "activation":
+        words = f"from the map of one filter of {layer}"
+    elif mode == "kernel":
+        words = f"{words}, passed on by one filter of {layer}"
+    return Description("Deconvolution", words, RECONSTRUCTION)
+
+
+def _describe_occlusion(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    window = parameters.get("window", 7)
+    height, width = window if isinstance(window, Sequence) else (window, window)
+    fill = parameters.get("fill", "black")
+    words = f"{height} × {width} pixels, {fill}, every {parameters.get('stride') or height} pixels"
+    quantity = {"logit": "fall of the score (logits)", "probability": "fall of the probability"}
+    return Description("Occlusion", words, quantity[parameters.get("score", "logit")])
+
+
+def _describe_class_map(method: str, parameters: Mapping[str, Any], _: Sequence[str]) -> Description:
+    heading = {"cam": "Class activation map", "grad_cam": "Grad-CAM"}[method]
+    words = [f"at {parameters['layer']}"] if "layer" in parameters else []
+    words.append(f"enlarged by {parameters.get('upsampling', 'bilinear')} interpolation")
+    return Description(heading, ", ".join(words), CLASS_MAP[method])
+
+
+def _describe_deeplift(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    rule = {"rescale": "Rescale", "reveal_cancel": "RevealCancel"}.get(
+        str(parameters.get("rule", "rescale")), "rules by layer"
+    )
+    words = f"from {_shade(parameters.get('reference', 0))}"
+    if parameters.get("pool_order", "relu_first") == "as_built":
+        words += ", pooling before ReLU"
+    return Description(f"DeepLIFT, {rule}", words, RELEVANCE)
 
 
 def _shade(reference: Any) -> str:
@@ -200,8 +239,13 @@ def _plain(parameters: Mapping[str, Any]) -> str:
 
 
 _DESCRIBED: Mapping[str, Callable[[str, Mapping[str, Any], Sequence[str]], Description]] = {
+    "cam": _describe_class_map,
+    "deconvolution": _describe_deconvolution,
+    "deeplift": _describe_deeplift,
+    "grad_cam": _describe_class_map,
     "integrated_gradients": _describe_integrated_gradients,
     "lrp": _describe_lrp,
+    "occlusion": _describe_occlusion,
     "smoothgrad": _describe_smoothgrad,
 }
 """Methods whose settings need words of their own."""

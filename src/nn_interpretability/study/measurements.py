@@ -53,6 +53,8 @@ def measure_method(
 
 def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, seed: int) -> list[pd.DataFrame]:
     product = read_hdf5(attribution_h5, schema="attribution/1")
+    if of_filters(product):
+        return []
     if product.arrays["output"].values.ndim > 1:
         metrics = _measure_all_targets(product)
         classes = np.tile(np.arange(product.arrays["output"].values.shape[1]), len(product.arrays["output"].values))
@@ -60,8 +62,9 @@ def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, s
     else:
         metrics = _measure(product, product.arrays["values"].values, product.arrays["output"].values)
         metrics |= _trace(product)
-        classes = product.arrays["target"].values
-        images = np.arange(len(classes))
+        images = np.arange(len(product.arrays["output"].values))
+        # a score that is not that of one class has none
+        classes = product.arrays["target"].values if "target" in product.arrays else np.full(len(images), None)
     identity = {"method": name, "model": model, "image": images, "class": classes, "seed": seed}
     return [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
 
@@ -82,8 +85,14 @@ def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:
     _write(output_csv, [read_csv(part) for part in parts])
 
 
+def of_filters(product: Product) -> bool:
+    """Whether the maps belong to filters of a layer, not to classes; then nothing of them is measured."""
+    return product.params["method"] == "deconvolution" and product.arrays["output"].values.ndim > 1
+
+
 def _write(output_csv: Path | str, frames: Sequence[pd.DataFrame]) -> None:
     """One table with all columns; cells that do not apply are missing text or missing integers, never NaN."""
+    frames = frames or [pd.DataFrame(columns=list(COLUMNS))]
     table = pd.concat([frame.reindex(columns=list(COLUMNS)).astype(_TYPES) for frame in frames], ignore_index=True)
     write_csv(output_csv, table)
 

@@ -19,7 +19,8 @@ from nn_interpretability.errors import DataError
 from nn_interpretability.plotting.data import PUBLISHED, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
-from nn_interpretability.study.figures import description_of
+from nn_interpretability.study.measurements import of_filters
+from nn_interpretability.study.rows import description_of
 
 Numbers = dict[str, dict[str, Any]]
 FloatArray = npt.NDArray[np.float64]
@@ -95,8 +96,10 @@ def _numbers_of_attribution(product: Product, source: str) -> Numbers:
         "heading": entry(words.heading, source=source),
         "settings": entry(words.settings, source=source),
         "pictures": entry(len(product.arrays["output"].values), source=source),
-        "background": entry(100 * _background(product), digits=3, unit="%", source=source),
     }
+    if of_filters(product):
+        return numbers
+    numbers["background"] = entry(100 * _background(product), digits=3, unit="%", source=source)
     for key, value in _conservation(product).items():
         numbers[key] = entry(100 * value, digits=2, unit="%", source=source)
     layers = _layers(product)
