@@ -15,6 +15,7 @@ from nn_interpretability._torchvision import install as _install_torchvision_fin
 
 if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
+    from nn_interpretability.methods.deeplift import DeepLIFT
     from nn_interpretability.methods.gradient import Gradient
     from nn_interpretability.methods.input_x_gradient import InputXGradient
     from nn_interpretability.methods.lrp import LRP
@@ -23,12 +24,13 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
+    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "Gradient": "nn_interpretability.methods.gradient",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "LRP": "nn_interpretability.methods.lrp",
 }
 
-__all__ = ["LRP", "Attribution", "Gradient", "InputXGradient", "__version__"]
+__all__ = ["LRP", "Attribution", "DeepLIFT", "Gradient", "InputXGradient", "__version__"]
 
 _install_torchvision_finder()
 

@@ -43,7 +43,10 @@ class Attribution:
     coverage
         Which operations of the model had a rule: see :class:`~nn_interpretability.engine.coverage.Coverage`.
     reference
-        The reference (baseline) the score is measured from, or None.
+        The reference (baseline) the score is measured from, of the shape of the images; ``(N, M, C, H, W)`` for the
+        mean over M references; None for methods without one.
+    multipliers
+        Attribution per unit of difference from the reference, of the shape of ``values``, for methods that have it.
     trace
         The conservation trace of LRP, where it was asked for.
     """
@@ -58,6 +61,7 @@ class Attribution:
     target_description: str
     coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reference: Tensor | None = None
+    multipliers: Tensor | None = None
     trace: ConservationTrace | None = None
 
     @property
@@ -111,9 +115,15 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         parameters=first.parameters,
         target_description=first.target_description,
         coverage=first.coverage,
-        reference=first.reference,
+        reference=_joined([part.reference for part in parts]),
+        multipliers=_joined([part.multipliers for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
     )
+
+
+def _joined(tensors: list[Tensor | None]) -> Tensor | None:
+    present = [tensor for tensor in tensors if tensor is not None]
+    return torch.cat(present) if present else None
 
 
 def _concatenate_traces(traces: list[ConservationTrace | None]) -> ConservationTrace | None:

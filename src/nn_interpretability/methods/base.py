@@ -90,15 +90,17 @@ class Method(ABC):
         size = len(images) if chunk is None else _checked_chunk(chunk)
         target = for_images(target, len(images))
         parts = [
-            self._interpret_batch(images[begin : begin + size], _part_of(target, begin, size))
-            for begin in range(0, len(images), size)
+            self._interpret_batch(images[rows], _part_of(target, rows), rows)
+            for rows in (slice(begin, begin + size) for begin in range(0, len(images), size))
         ]
         whole = concatenate(parts)
         warn_of_uncovered(type(self).__name__, whole.coverage.get("uncovered", {}), stacklevel=2)
         self._check_values(whole.values)
+        self._conclude(whole)
         return whole
 
-    def _interpret_batch(self, images: Tensor, target: Target) -> Attribution:
+    def _interpret_batch(self, images: Tensor, target: Target, rows: slice) -> Attribution:
+        """Explain some of the images; ``rows`` says which."""
         with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
             forward = self._forward(images.clone() if images.is_inference() else images)
             resolved = resolve_target(target, forward.output, start=self.start)
@@ -137,6 +139,10 @@ class Method(ABC):
         """The conservation trace of the passes just made, for methods that keep one."""
         return None
 
+    def _conclude(self, whole: Attribution) -> None:
+        """A last look at the result; methods with something to say about it override it."""
+        return
+
     def _check_images(self, images: Tensor) -> None:
         if not isinstance(images, Tensor) or not images.is_floating_point():
             found = images.dtype if isinstance(images, Tensor) else type(images).__name__
@@ -171,6 +177,6 @@ def _checked_chunk(chunk: int) -> int:
     return chunk
 
 
-def _part_of(target: Target, begin: int, size: int) -> Target:
+def _part_of(target: Target, rows: slice) -> Target:
     """The part of a target that belongs to some of the images."""
-    return target[begin : begin + size] if isinstance(target, Tensor) and target.dim() > 0 else target
+    return target[rows] if isinstance(target, Tensor) and target.dim() > 0 else target
