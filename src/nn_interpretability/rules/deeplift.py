@@ -448,9 +448,9 @@ class DeepLIFTRulebook:
         watched = Watched.now(total)
 
         def spread_after() -> Tensor:
-            ones = torch.ones_like(both)
-            difference = graft(self._pairs.padded(images - references), Slopes(ones), [watched.get()])
-            return apart * difference + both * parts.get()
+            images, references = self._pairs.split(watched.get())
+            difference = self._pairs.padded(images - references)
+            return apart * graft(difference, Slopes(torch.ones_like(both)), [total]) + both * parts.get()
 
         return result, None if known.spread is None else Spread(spread_after, parts.own_sign), note
 
