@@ -81,7 +81,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "slim_resnet": slim_resnet,
     "decoder": decoder,
     "one_dimensional": one_dimensional,
-    "small_cnn": lambda: nn.Sequential(nn.Conv2d(2, 1, 1), nn.Upsample(size=28), nets.small_cnn(study=False)).double(),
+    "small_cnn": lambda: nets.randomised(nn.Sequential(nn.Conv2d(2, 1, 1), nn.Upsample(size=28), nets.small_cnn())),
 }
 
 

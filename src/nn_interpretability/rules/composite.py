@@ -127,7 +127,7 @@ def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composi
     Raises
     ------
     ConfigError
-        If the name is not that of a preset.
+        If the name is not that of a preset, or the value none of these.
     """
     if isinstance(value, str):
         if value not in PRESETS:
@@ -136,4 +136,8 @@ def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composi
                 "mapping of layer names to rules."
             )
         return PRESETS[value]()
-    return ByName(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return ByName(value)
+    if not callable(value):
+        raise ConfigError(f"composite={value!r} is not allowed: give a preset, or a mapping of layer names to rules.")
+    return value
