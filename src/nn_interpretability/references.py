@@ -85,8 +85,9 @@ class References:
             if not whole or len(each) == len(images):
                 return each if rows is None else each[rows]
         raise ConfigError(
-            f"A reference of shape {tuple(each.shape)} does not fit images of shape {tuple(images.shape)}: give a number, "
-            f"{shape} or {(1, *shape)} for all images, or one reference per image. To average over several, give a list."
+            f"A reference of shape {tuple(each.shape)} does not fit images of shape {tuple(images.shape)}: give a "
+            f"number, {shape} or {(1, *shape)} for all images, or one reference per image. To average over several, "
+            "give a list."
         )
 
 

@@ -46,24 +46,25 @@ class DeepLIFT(Method):
     multiplier where backpropagation uses the derivative, so that a saturated unit does not hide what drives it:
 
     * ``"rescale"``: :math:`m = \Delta y / \Delta x`;
-    * ``"reveal_cancel"``: one multiplier for the sum :math:`\Delta x^+` of the positive contributions to the unit's input
-      and one for the sum :math:`\Delta x^-` of the negative ones,
+    * ``"reveal_cancel"``: one multiplier for the sum :math:`\Delta x^+` of the positive contributions to the unit's
+      input and one for the sum :math:`\Delta x^-` of the negative ones,
       :math:`\Delta y^+ = \frac12 [f(x^0 + \Delta x^+) - f(x^0)]
       + \frac12 [f(x^0 + \Delta x^- + \Delta x^+) - f(x^0 + \Delta x^-)]`, :math:`m^+ = \Delta y^+ / \Delta x^+`, and
       likewise for the negative part. Contributions that cancel are told apart from none at all.
 
     Linear layers follow the Linear rule: what is positive in a unit's input comes from the products
-    :math:`w_i \Delta x_i > 0`. Sums, concatenations and averages add their parts. Max-pooling hands the difference of its
-    output to the winner of the image or of the reference. Products of two values that depend on the image count half
-    each. Where a difference vanishes the multiplier is the exact limit; nothing is added to a denominator.
+    :math:`w_i \Delta x_i > 0`. Sums, concatenations and averages add their parts. Max-pooling hands the difference of
+    its output to the winner of the image or of the reference. In a product of two values that depend on the image each
+    counts with the mean of the other. Where a difference vanishes the multiplier is the exact limit; nothing is added
+    to a denominator.
 
     Parameters
     ----------
     model
         The classifier. Explain scores before a softmax.
     rule
-        Rule of all nonlinearities, or a mapping from names to rules: of a nonlinearity (``"relu_0"``, by kind and order of
-        execution), of the weight layer before it (``"classifier.fc1"``, ``"features.*"``), or of the kind of either
+        Rule of all nonlinearities, or a mapping from names to rules: of a nonlinearity (``"relu_0"``, by kind and order
+        of execution), of the weight layer before it (``"classifier.fc1"``, ``"features.*"``), or of the kind of either
         (``"relu"``, ``"conv2d"``, ``"linear"``); what it does not name follows ``"rescale"``. The authors' choice for
         genomics is ``{"conv*": "rescale", "linear": "reveal_cancel"}``.
     reference
@@ -117,9 +118,7 @@ class DeepLIFT(Method):
             check_rule(each)
         self._rule = dict(rule) if isinstance(rule, Mapping) else rule
         self._composite = ByName(self._rule) if isinstance(self._rule, dict) else None
-        self._settings = DeepLIFTSettings(
-            "rescale" if named else str(rule), self._composite, pool_order=pool_order
-        )
+        self._settings = DeepLIFTSettings("rescale" if named else str(rule), self._composite, pool_order=pool_order)
         self._references = References(reference)
         self._mean_subtraction, self._strict = bool(mean_subtraction), strict
 
@@ -152,7 +151,7 @@ class DeepLIFT(Method):
             score=scores.T if stacked else scores[0],
             logits=first.logits,
             target=first.resolved.classes,
-            conserving=self.conserving,
+            conserving=self._settings.complete,
             method=self.name,
             parameters=dict(self.parameters),
             target_description=first.resolved.description,
@@ -193,6 +192,8 @@ class DeepLIFT(Method):
 
     def _conclude(self, whole: Attribution) -> None:
         """Say where the contributions do not sum to the difference of the scores."""
+        if not whole.conserving:
+            return
         gap = (whole.total - whole.score.cpu()).abs()
         largest = whole.values.detach().abs().flatten(whole.score.dim()).double().sum(dim=-1).cpu()
         largest = largest + whole.logits.abs().amax().double().cpu()
@@ -201,8 +202,8 @@ class DeepLIFT(Method):
         if bool(bad.any()):
             worst = float((gap / whole.score.abs().cpu().clamp(min=1e-12))[bad].max())
             warnings.warn(
-                f"The contributions of {int(bad.sum())} of {bad.numel()} maps do not sum to the difference of their scores "
-                f"(relative gap up to {worst:.2g}); see the completeness_error of the result.",
+                f"The contributions of {int(bad.sum())} of {bad.numel()} maps do not sum to the difference of their "
+                f"scores (relative gap up to {worst:.2g}); see the completeness_error of the result.",
                 CompletenessWarning,
                 stacklevel=3,
             )

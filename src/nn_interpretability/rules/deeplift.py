@@ -13,14 +13,21 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from nn_interpretability.engine.mode import Call, Passed, SurrogateMode, Treated, Treatment, Uncovered
 from nn_interpretability.engine.operations import (
+    AVERAGES,
     BATCH_NORM,
+    CONTRACTIONS,
+    DROPOUT,
+    FUNCTIONS,
     HOMOGENEOUS_ACTIVATIONS,
     LINEAR,
     MATRIX_PRODUCTS,
     MAX_POOL,
+    MONOTONE_ACTIVATIONS,
     PRODUCTS,
     QUOTIENTS,
+    REORDERING,
     SMOOTH_ACTIVATIONS,
+    SUMS,
     TRANSPARENT,
     LinearOperation,
     bind_linear,
@@ -50,34 +57,15 @@ from nn_interpretability.rules.spread import (
     as_it_is,
     in_magnitude,
     magnitude,
-    nothing_of,
     own_sign,
+    rearranged,
     summed,
 )
 
 PoolOrder = Literal["relu_first", "as_built"]
 
-FUNCTIONS = frozenset(
-    """abs absolute exp exp2 expm1 log log1p log2 log10 sqrt rsqrt square pow sin cos sinh cosh asinh atan arctan erf
-    reciprocal""".split()
-)
 _ACTIVATIONS = HOMOGENEOUS_ACTIVATIONS | SMOOTH_ACTIVATIONS | FUNCTIONS
-
-# Never decreasing, so that they commute with max-pooling.
-_MONOTONE = frozenset(
-    """relu relu6 hardtanh clamp clip sigmoid tanh softplus selu hardsigmoid logsigmoid log_sigmoid softsign
-    leaky_relu elu celu""".split()
-)
 _MONOTONE_IF_POSITIVE = frozenset({"leaky_relu", "elu", "celu"})
-
-_SUMS = frozenset("add iadd radd sub isub rsub subtract".split())
-_AVERAGES = frozenset(
-    """sum mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
-    interpolate upsample""".split()
-)
-_REORDERING = frozenset("permute transpose t movedim moveaxis swapaxes".split())
-_DROPOUT = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout".split())
-_LINEAR_PRODUCTS = frozenset("matmul rmatmul mm bmm einsum".split())
 _POOL_ARGUMENTS = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 _ADAPTIVE_ARGUMENTS = ("input", "output_size", "return_indices")
 
@@ -103,6 +91,11 @@ class DeepLIFTSettings:
     composite: Composite | None = None
     pool_order: PoolOrder = "relu_first"
     linear_rule: bool = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether contributions sum to the difference of the scores."""
+        return self.rule != "gradient"
 
 
 @dataclass(frozen=True)
@@ -239,14 +232,14 @@ class DeepLIFTRulebook:
         return Passed(result)
 
     def _transparent(self, call: Call) -> Treatment:
-        if call.name in _DROPOUT and _is_random(call):
+        if call.name in DROPOUT and _is_random(call):
             return self._random_dropout(call)
         operands = depends_on_input(tensors_in((call.args, call.kwargs)))
         place = self._latest_place(operands)
         spread = self._transparent_spread(call, operands)
         first, version = operands[0], operands[0]._version
         result = call.run()
-        if call.name in _REORDERING and isinstance(result, Tensor) and not _same_first_axis(first, result):
+        if call.name in REORDERING and isinstance(result, Tensor) and not _same_first_axis(first, result):
             return Uncovered(f"{call.name} of the batch axis")
         if result is first and not changed_in_place(first, version):
             return Passed(result)  # dropout that is off, contiguous, and the like hand back the very tensor
@@ -257,33 +250,18 @@ class DeepLIFTRulebook:
         """How the parts of the result follow from those of the operands; None where it is by its own sign."""
         if call.name in {"copy", "setitem"} or not self._settings.linear_rule:
             return None
-        mixes = len(operands) > 1 if call.name in _SUMS else call.name in _AVERAGES
+        mixes = len(operands) > 1 if call.name in SUMS else call.name in AVERAGES
         if not mixes and all(self._lookup(operand).spread is None for operand in operands):
             return None
-        if call.name in _AVERAGES and call.kwargs.get("mode") in {"bicubic", "lanczos"}:
+        if call.name in AVERAGES and call.kwargs.get("mode") in {"bicubic", "lanczos"}:
             return None
         overwritten = call.name in {"iadd", "isub"} or call.function.__name__ == "add_"
         spreads = [self._spread_of(t, kept=not (overwritten and i == 0)) for i, t in enumerate(operands)]
-        signs = frozenset[str]().union(*(spread.own_sign for spread in spreads))
-        if call.name in _SUMS:
+        if call.name in SUMS:
             shape = torch.broadcast_shapes(*(t.shape for t in call.args[:2] if isinstance(t, Tensor)))
-            factors = [1.0, float(call.kwargs.get("alpha", 1))] if len(spreads) > 1 else [1.0]
-            return lambda _: Spread(lambda: summed(spreads, factors, shape), signs)
-        by_id = {id(tensor): spread for tensor, spread in zip(operands, spreads, strict=True)}
-        others = nothing_of if call.name in {"cat", "concat", "concatenate", "stack", "hstack", "vstack"} else as_it_is
-        made: list[Any] = []
-
-        def part(index: int) -> Tensor:
-            if not made:
-                value = applied(call, by_id, others)
-                if call.name in {"pad", "constant_pad_nd"}:
-                    zeros = {key: Spread(lambda s=spread: torch.zeros_like(s.get())) for key, spread in by_id.items()}
-                    value = value - applied(call, zeros, others)
-                made.append(value)
-            whole: Any = made[0]
-            return whole if isinstance(whole, Tensor) else whole[index]
-
-        return lambda index: Spread(lambda: part(index), signs)
+            whole = summed(spreads, [1.0, float(call.kwargs.get("alpha", 1))][: len(spreads)], shape)
+            return lambda _: whole
+        return rearranged(call, {id(tensor): spread for tensor, spread in zip(operands, spreads, strict=True)})
 
     def _random_dropout(self, call: Call) -> Treatment:
         """An image and its reference see the same mask."""
@@ -319,7 +297,7 @@ class DeepLIFTRulebook:
         known = self._lookup(operand)
         before = Watched.now(operand)
         spread: Spread | None = None
-        if call.name in _LINEAR_PRODUCTS:
+        if call.name in CONTRACTIONS:
             by_total = Spread(lambda: magnitude(self._pairs, before.get()))
             spread = Spread(lambda: applied(call, {id(operand): by_total}, in_magnitude))
         elif known.spread is not None and call.name not in MATRIX_PRODUCTS:
@@ -347,7 +325,7 @@ class DeepLIFTRulebook:
         return Treated(result)
 
     def _quotient(self, call: Call, operands: list[Tensor]) -> Treatment:
-        """x / y is the product of x and 1 / y, whose Rescale multiplier is -1 / (y y0)."""
+        """A quotient x / y is the product of x and 1 / y, whose Rescale multiplier is -1 / (y y0)."""
         divisor = _divisor(call)
         dividend = call.args[1] if call.name.startswith("r") else call.args[0]
         if call.kwargs.get("rounding_mode") is not None or not all(map(self._pairs.fits, operands)):
@@ -508,7 +486,7 @@ def _is_monotone(call: Call) -> bool:
     if call.name in _MONOTONE_IF_POSITIVE:
         numbers = [value for value in (*call.args[1:], *call.kwargs.values()) if isinstance(value, int | float)]
         return all(number >= 0 for number in numbers)
-    return call.name in _MONOTONE
+    return call.name in MONOTONE_ACTIVATIONS
 
 
 def _divisor(call: Call) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,9 @@ from nn_interpretability.engine.operations import changed_in_place
 from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.engine.surrogate import graft
 from nn_interpretability.rules.differences import Slopes, sign_of_difference
+
+_JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
+_FILLING = frozenset({"pad", "constant_pad_nd"})
 
 
 class ChangedError(Exception):
@@ -103,14 +107,54 @@ def applied(call: Call, spreads: Mapping[int, Spread], others: Callable[[Any], A
     return call.function(*replaced(call.args), **replaced(call.kwargs))
 
 
-def summed(spreads: Iterable[Spread], factors: Iterable[float], shape: torch.Size) -> Tensor:
-    """The spread of a sum or difference of tensors."""
-    total: Tensor | None = None
-    for spread, factor in zip(spreads, factors, strict=True):
-        term = spread.get() if factor == 1 else spread.get() * abs(factor)
-        total = term if total is None else total + term
-    assert total is not None
-    return total.expand(shape)
+def summed(spreads: Sequence[Spread], factors: Sequence[float], shape: torch.Size) -> Spread:
+    """The spread of a sum or difference of tensors: parts of equal sign add up."""
+
+    def make() -> Tensor:
+        terms = [
+            spread.get() if factor == 1 else spread.get() * abs(factor)
+            for spread, factor in zip(spreads, factors, strict=True)
+        ]
+        return (terms[0] if len(terms) == 1 else terms[0] + terms[1]).expand(shape)
+
+    return Spread(make, _signs(spreads))
+
+
+def rearranged(call: Call, spreads: Mapping[int, Spread]) -> Callable[[int], Spread]:
+    """The spread of each result of a call that moves, joins or averages values: the same call on the spreads.
+
+    Parameters
+    ----------
+    call
+        The call.
+    spreads
+        By identity of the tensors that it was made on.
+    """
+    made: list[Any] = []
+
+    def results() -> Any:
+        if not made:
+            found = applied(call, spreads, nothing_of if call.name in _JOINING else as_it_is)
+            if call.name in _FILLING:  # what it fills in is the same for image and reference
+                blank = {key: Spread(partial(_blank, spread)) for key, spread in spreads.items()}
+                found = found - applied(call, blank, as_it_is)
+            made.append(found)
+        return made[0]
+
+    def result(index: int) -> Tensor:
+        found: Any = results()
+        part: Tensor = found if isinstance(found, Tensor) else found[index]
+        return part
+
+    return lambda index: Spread(partial(result, index), _signs(list(spreads.values())))
+
+
+def _blank(spread: Spread) -> Tensor:
+    return torch.zeros_like(spread.get())
+
+
+def _signs(spreads: Sequence[Spread]) -> frozenset[str]:
+    return frozenset[str]().union(*(spread.own_sign for spread in spreads))
 
 
 def as_it_is(value: Any) -> Any:
