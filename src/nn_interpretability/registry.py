@@ -124,7 +124,7 @@ METHODS: Mapping[str, MethodEntry] = {
     "deeplift": MethodEntry(
         module="nn_interpretability.methods.deeplift",
         name="DeepLIFT",
-        summary="contributions to the difference from a reference, by Rescale or RevealCancel (Shrikumar et al. 2017)",
+        summary="share of the difference from a reference, by Rescale or RevealCancel (Shrikumar et al. 2017)",
         needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
         parameters=_DEEPLIFT,
     ),

@@ -2,6 +2,8 @@
 
 ==========================  =============================================================================
 ``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``
+``multipliers``             attribution per unit of difference from the reference, of the shape of ``values``
+``reference``               the reference ``[sample, channel, y, x]``, or several ``[sample, baseline, channel, y, x]``
 ``images``                  the explained images, where they were given
 ``output``                  the explained score ``[sample]`` (``[sample, target]``), float64
 ``logits, probabilities``   scores of the model and their softmax ``[sample, class]``
@@ -103,6 +105,8 @@ def load_attribution(path: Path | str) -> Attribution:
         parameters=params["parameters"],
         target_description=params["target"],
         coverage=params["coverage"],
+        reference=tensor("reference") if "reference" in product.arrays else None,
+        multipliers=tensor("multipliers") if "multipliers" in product.arrays else None,
         trace=_load_trace(product) if "trace_received" in product.arrays else None,
     )
 
@@ -119,10 +123,17 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
         "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
         "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
     }
-    optional = {"images": images, "label": label, "target": attribution.target}
-    for name, value in optional.items():
+    several = attribution.reference is not None and attribution.reference.dim() > len(pixels) + 1
+    optional: dict[str, tuple[Tensor | None, tuple[str, ...]]] = {
+        "multipliers": (attribution.multipliers, (*samples, *pixels)),
+        "images": (images, ("sample", *pixels)),
+        "reference": (attribution.reference, ("sample", *(("baseline",) if several else ()), *pixels)),
+        "label": (label, ("sample",)),
+        "target": (attribution.target, ("sample",)),
+    }
+    for name, (value, dims) in optional.items():
         if value is not None:
-            arrays[name] = Array(_numpy(value), ("sample", *pixels) if name == "images" else ("sample",))
+            arrays[name] = Array(_numpy(value), dims)
     error = attribution.completeness_error
     if error is not None:
         arrays["completeness_error"] = Array(_numpy(error), samples)
