@@ -16,6 +16,7 @@ from nn_interpretability._torchvision import install as _install_torchvision_fin
 if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
     from nn_interpretability.methods.deconvolution import Deconvolution
+    from nn_interpretability.methods.deeplift import DeepLIFT
     from nn_interpretability.methods.expected_gradients import ExpectedGradients
     from nn_interpretability.methods.gradient import Gradient
     from nn_interpretability.methods.guided_backprop import GuidedBackprop
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
+    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "Gradient": "nn_interpretability.methods.gradient",
@@ -43,6 +45,7 @@ _PUBLIC = {
 __all__ = [
     "LRP",
     "Attribution",
+    "DeepLIFT",
     "Deconvolution",
     "ExpectedGradients",
     "Gradient",

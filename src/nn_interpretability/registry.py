@@ -115,6 +115,25 @@ _LRP = _object(
     }
 )
 
+_DEEPLIFT_RULE = {"enum": ["rescale", "reveal_cancel"]}
+_DEEPLIFT = _object(
+    {
+        "rule": {
+            "oneOf": [
+                _DEEPLIFT_RULE,
+                {"type": "object", "minProperties": 1, "additionalProperties": _DEEPLIFT_RULE},
+            ]
+        },
+        "reference": {
+            "description": "value of every pixel of the reference; several are averaged over",
+            "oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}],
+        },
+        "pool_order": {"enum": ["relu_first", "as_built"]},
+        "mean_subtraction": {"type": "boolean"},
+        "strict": _STRICT,
+    }
+)
+
 _REFERENCE = {"description": "what the image is compared with: one number, or one per channel", **_BOUND}
 _SEED = {"type": "integer", "minimum": 0}
 _ACTIVATIONS = {
@@ -124,6 +143,13 @@ _ACTIVATIONS = {
 _DEFAULT_BASE = "gradient"
 
 METHODS: dict[str, MethodEntry] = {
+    "deeplift": MethodEntry(
+        module="nn_interpretability.methods.deeplift",
+        name="DeepLIFT",
+        summary="share of the difference from a reference, by Rescale or RevealCancel (Shrikumar et al. 2017)",
+        needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
+        parameters=_DEEPLIFT,
+    ),
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
         name="Gradient",

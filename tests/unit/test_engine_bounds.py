@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nn_interpretability import LRP
+from nn_interpretability.engine.bounds import PixelBounds
 from nn_interpretability.errors import ConfigError
 
 IMAGES = nets.uniform(2, 3, 6, 6)
@@ -125,6 +126,7 @@ NOT_FOLLOWED = {
     "mixing channels": lambda _, x: x + x.mean(1, keepdim=True),
     "normalised by itself": lambda _, x: x / x.amax((1, 2, 3), keepdim=True),
     "sigmoid": lambda _, x: torch.sigmoid(x),
+    "normalised by the batch": lambda _, x: F.batch_norm(x, None, None, training=True),
 }
 
 
@@ -173,6 +175,9 @@ def test_bounds_allow_for_the_rounding_of_a_normalisation(mean: float, deviation
     bounds = ((0 - mean) / deviation, (1 - mean) / deviation)
     attribution = z_box(model, bounds).interpret(images, 0)
     assert torch.isfinite(attribution.values).all()
+    followed = PixelBounds.around(images, bounds)
+    assert (followed.low <= images).all()
+    assert (images <= followed.high).all()
     with pytest.raises(ConfigError, match="outside its input_bounds"):
         z_box(model, bounds).interpret(images * 1.0001, 0)
 

@@ -114,7 +114,7 @@ def test_what_the_schema_refuses(parameters: dict[str, Any]) -> None:
 
 def test_an_unknown_name_lists_the_names() -> None:
     assert method_entry("lrp") is METHODS["lrp"]
-    with pytest.raises(ConfigError, match=r"no method 'lpr'. The methods are: gradient, input_x_gradient, lrp"):
+    with pytest.raises(ConfigError, match=r"no method 'lpr'. The methods are: deeplift, gradient, input_x_gradient, l"):
         method_entry("lpr")
 
 

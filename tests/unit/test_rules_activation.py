@@ -91,6 +91,23 @@ def test_in_place_it_is_the_same(name: str) -> None:
         assert torch.equal(found.logits, model(values))
 
 
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_the_result_need_not_be_taken(name: str) -> None:
+    def forward(model: Any, x: Tensor) -> Tensor:
+        hidden = model.first(x)
+        IN_PLACE[name](hidden)
+        return model.second(hidden)
+
+    model = nets.net(forward, first=nn.Linear(5, 8), second=nn.Linear(8, 3))
+    taken = nets.net(
+        lambda model, x: model.second(IN_PLACE[name](model.first(x))), first=nn.Linear(5, 8), second=nn.Linear(8, 3)
+    )
+    values = nets.uniform(4, 5, low=-3)
+    found = LRP(model, rule="0", strict=True).interpret(values, 1)
+    assert torch.equal(found.logits, model(values))
+    assert torch.equal(found.values, LRP(taken, rule="0").interpret(values, 1).values)
+
+
 def test_at_zero_there_is_no_slope_to_pass_relevance_by() -> None:
     """sigmoid(0) = 1/2 cannot be written as zero times anything; the map says so by its sum, not by NaN."""
     values = torch.zeros(1, 3, dtype=torch.float64)
@@ -98,6 +115,11 @@ def test_at_zero_there_is_no_slope_to_pass_relevance_by() -> None:
     assert not found.values.any()
     assert found.score.tolist() == [0.5]
     assert found.completeness_error.tolist() == [1]
+
+
+def test_at_a_zero_that_is_a_difference_nothing_is_passed_on_either() -> None:
+    model = nets.Net(lambda _, x: torch.sigmoid(x[:, :1] - x[:, 1:]))
+    assert not LRP(model).interpret(torch.ones(1, 2, dtype=torch.float64), 0).values.any()
 
 
 def test_an_activation_of_something_written_over_later() -> None:

@@ -99,8 +99,8 @@ class PixelBounds:
         if bool(outside.any()):
             place = tuple(outside.nonzero()[0].tolist())
             raise ConfigError(
-                f"The pixel at {place} (sample, channel, y, x) has the value {float(images[place]):.6g}, outside its "
-                f"input_bounds {float(low[place]):.6g} to {float(high[place]):.6g}. For pixels in [0, 1] that are "
+                f"The pixel at {place} (sample, channel, y, x) has the value {float(images[place]):.9g}, outside its "
+                f"input_bounds {float(low[place]):.9g} to {float(high[place]):.9g}. For pixels in [0, 1] that are "
                 "normalised by mean and std the bounds are (0 - mean) / std and (1 - mean) / std of each channel."
             )
         low, high = torch.minimum(low, images), torch.maximum(high, images)
