@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.gradient import Gradient
     from nn_interpretability.methods.input_x_gradient import InputXGradient
     from nn_interpretability.methods.lrp import LRP
+    from nn_interpretability.methods.occlusion import Occlusion
 
 __version__ = "0.1.0"
 
@@ -26,9 +27,10 @@ _PUBLIC = {
     "Gradient": "nn_interpretability.methods.gradient",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "LRP": "nn_interpretability.methods.lrp",
+    "Occlusion": "nn_interpretability.methods.occlusion",
 }
 
-__all__ = ["LRP", "Attribution", "Gradient", "InputXGradient", "__version__"]
+__all__ = ["LRP", "Attribution", "Gradient", "InputXGradient", "Occlusion", "__version__"]
 
 _install_torchvision_finder()
 

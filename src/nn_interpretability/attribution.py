@@ -28,6 +28,8 @@ class Attribution:
     values
         Attribution of each input value, of the shape and dtype of the images ``(N, C, H, W)``; for ``target="all"``
         ``(N, K, C, H, W)``. In units of the score for methods that distribute it, score per input unit for gradients.
+        Maps of a place rather than of a value (occlusion, class activation) have one channel; what was read at a layer
+        has the shape of its output.
     score
         The explained score of each image (for ``"all"``: of each class), float64, shape ``(N,)`` or ``(N, K)``.
     logits
@@ -46,6 +48,9 @@ class Attribution:
         The reference (baseline) the score is measured from, or None.
     trace
         The conservation trace of LRP, where it was asked for.
+    details
+        What else the method found, by name; each method says what. The first axis counts images, and for
+        ``target="all"`` the second one classes, where a detail depends on the class.
     """
 
     values: Tensor
@@ -59,6 +64,7 @@ class Attribution:
     coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reference: Tensor | None = None
     trace: ConservationTrace | None = None
+    details: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def total(self) -> Tensor:
@@ -113,6 +119,7 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         coverage=first.coverage,
         reference=first.reference,
         trace=_concatenate_traces([part.trace for part in parts]),
+        details={name: torch.cat([part.details[name] for part in parts]) for name in first.details},
     )
 
 

@@ -101,6 +101,22 @@ _LRP = _object(
     }
 )
 
+_LENGTH = {
+    "oneOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
+    ]
+}
+_OCCLUSION = _object(
+    {
+        "window": _LENGTH,
+        "stride": {"oneOf": [*_LENGTH["oneOf"], {"type": "null"}]},
+        "fill": {"oneOf": [{"enum": ["black", "white", "mean", "blur"]}, *_BOUND["oneOf"]]},
+        "score": {"enum": ["logit", "probability"]},
+        "chunk": {"type": "integer", "minimum": 1},
+    }
+)
+
 METHODS: Mapping[str, MethodEntry] = {
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
@@ -122,6 +138,13 @@ METHODS: Mapping[str, MethodEntry] = {
         summary="layer-wise relevance propagation with one rule or a composite of rules (Bach et al. 2015)",
         needs="convolutions, linear layers, pooling, batch norm, elementwise activations; input_bounds for z_box",
         parameters=_LRP,
+    ),
+    "occlusion": MethodEntry(
+        module="nn_interpretability.methods.occlusion",
+        name="Occlusion",
+        summary="how much the score falls when a window is covered (Zeiler and Fergus 2013)",
+        needs="any classifier, differentiable or not; one forward pass for each position of the window",
+        parameters=_OCCLUSION,
     ),
 }
 

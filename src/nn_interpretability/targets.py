@@ -34,6 +34,8 @@ class ResolvedTarget:
         Class of each image, shape ``(N,)``; None where the target is not one class.
     stacked
         Whether the results keep an axis for targets.
+    function
+        The target, where it was a function of the scores.
     """
 
     description: str
@@ -41,6 +43,26 @@ class ResolvedTarget:
     scores: Tensor
     classes: Tensor | None
     stacked: bool
+    function: ScoreFunction | None = None
+
+    def evaluate(self, output: Tensor) -> Tensor:
+        """What is explained, for other scores of the same images.
+
+        Parameters
+        ----------
+        output
+            Scores of shape ``(..., N, K)``.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(..., M, N)``, float64.
+        """
+        if self.function is None:
+            return torch.einsum("mnk,...nk->...mn", self.starts.double(), output.double())
+        batches = output.reshape(-1, *output.shape[-2:])
+        values = torch.stack([_evaluate(self.function, batch) for batch in batches])
+        return values.double().reshape(*output.shape[:-2], 1, output.shape[-2])
 
 
 def resolve_target(
@@ -151,13 +173,15 @@ def _weight_target(weights: Tensor, output: Tensor) -> ResolvedTarget:
 def _function_target(function: ScoreFunction, output: Tensor, start: str) -> ResolvedTarget:
     scores = _evaluate(function, output)
     if start == "derivative":
-        return ResolvedTarget("function", _slope(function, output)[None], scores[None].double(), None, stacked=False)
+        slope = _slope(function, output)[None]
+        return ResolvedTarget("function", slope, scores[None].double(), None, stacked=False, function=function)
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
     mean = torch.zeros_like(output, dtype=torch.float64)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         mean += weight * _slope(function, float(node) * output).double()
     change = scores.double() - _evaluate(function, torch.zeros_like(output)).double()
-    return ResolvedTarget("function", mean.to(output.dtype)[None], change[None], None, stacked=False)
+    start_signal = mean.to(output.dtype)[None]
+    return ResolvedTarget("function", start_signal, change[None], None, stacked=False, function=function)
 
 
 def _slope(function: ScoreFunction, output: Tensor) -> Tensor:

@@ -8,6 +8,7 @@
 :mod:`.bounds`            follows the bounds of the pixels up to the first weighted layer
 :mod:`.coverage`          which operations had a rule, and which did not
 :mod:`.trace`             where relevance went, layer by layer
+:mod:`.layers`            reads the output of a named layer, and the gradient that arrives there
 :mod:`.forward`           one forward pass, and as many backward passes as there are targets
 :mod:`.preserve`          leaves the model as it was found
 ========================  ====================================================================

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +17,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.targets import ResolvedTarget, Target, for_images, resolve_target
 
 
-class Method(ABC):
+class Method:
     """An attribution method bound to a model.
 
     Parameters
@@ -100,13 +99,14 @@ class Method(ABC):
 
     def _interpret_batch(self, images: Tensor, target: Target) -> Attribution:
         with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
-            forward = self._forward(images.clone() if images.is_inference() else images)
-            resolved = resolve_target(target, forward.output, start=self.start)
+            images = images.clone() if images.is_inference() else images
+            forward = self._forward(images)
+            resolved = self._resolve(target, forward.output)
             maps = torch.stack(self._maps(forward, resolved))
             trace = self._trace(resolved, maps)
-        values = maps.movedim(0, 1) if resolved.stacked else maps[0]
+        maps = maps.movedim(0, 1) if resolved.stacked else maps[0]
         return Attribution(
-            values=values.detach(),
+            values=self._values(maps.detach(), images),
             score=resolved.scores.T if resolved.stacked else resolved.scores[0],
             logits=forward.output,
             target=resolved.classes,
@@ -116,7 +116,12 @@ class Method(ABC):
             target_description=resolved.description,
             coverage=forward.coverage.describe(),
             trace=trace,
+            details=self._details(maps.detach()),
         )
+
+    def _resolve(self, target: Target, output: Tensor) -> ResolvedTarget:
+        """Decide the target."""
+        return resolve_target(target, output, start=self.start)
 
     def _maps(self, forward: Forward, resolved: ResolvedTarget) -> list[Tensor]:
         last = len(resolved.starts) - 1
@@ -129,9 +134,17 @@ class Method(ABC):
         """The forward pass; methods with rules override it."""
         return Forward(self.model, images)
 
-    @abstractmethod
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
-        """A map from the leaves and the gradients that arrived there."""
+        """A map from the leaves and the gradients that arrived there; the gradient itself, unless overridden."""
+        return gradients[0]
+
+    def _values(self, maps: Tensor, images: Tensor) -> Tensor:
+        """The values of the result from maps ``(N, ...)`` or ``(N, K, ...)``; as they are, unless overridden."""
+        return maps
+
+    def _details(self, maps: Tensor) -> Mapping[str, Tensor]:
+        """What else the result holds."""
+        return {}
 
     def _trace(self, resolved: ResolvedTarget, maps: Tensor) -> ConservationTrace | None:
         """The conservation trace of the passes just made, for methods that keep one."""

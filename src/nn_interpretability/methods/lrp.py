@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.engine.bounds import Bound
+from nn_interpretability.engine.bounds import Bound, PixelBounds
 from nn_interpretability.engine.forward import Forward
 from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.engine.trace import ConservationTrace, TraceRecorder
@@ -140,7 +140,8 @@ class LRP(Method):
         self._recorder = TraceRecorder(len(images)) if self._keep_trace else None
         rulebook = LRPRulebook(self._settings, self._recorder)
         try:
-            forward = Forward(self.model, images, rulebook, self._bounds)
+            bounds = None if self._bounds is None else PixelBounds.around(images.detach(), self._bounds)
+            forward = Forward(self.model, images, rulebook, bounds)
         finally:
             rulebook.forget()
         rulebook.check()

@@ -9,6 +9,7 @@
 ``label``                   true class ``[sample]``, where it is known
 ``completeness_error``      relative gap between the sum of a map and its score, for methods that sum to it
 ``trace_*``                 the conservation trace ``[layer, sample]``, where it was kept
+``detail_*``                what else the method found, see the method
 ==========================  =============================================================================
 """
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "attribution/1"
 _PIXELS = {4: ("channel", "y", "x"), 3: ("channel", "position"), 2: ("feature",)}
+_DETAIL = "detail_"
 
 
 def save_attribution(
@@ -104,16 +106,18 @@ def load_attribution(path: Path | str) -> Attribution:
         target_description=params["target"],
         coverage=params["coverage"],
         trace=_load_trace(product) if "trace_received" in product.arrays else None,
+        details={name.removeprefix(_DETAIL): tensor(name) for name in product.arrays if name.startswith(_DETAIL)},
     )
 
 
 def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | None) -> dict[str, Array]:
     stacked = attribution.score.dim() == 2
     pixels = _PIXELS[attribution.values.dim() - stacked]
+    values = pixels if images is None else _apart(pixels, attribution.values, images)
     samples = ("sample", "target") if stacked else ("sample",)
     logits = attribution.logits.double()
     arrays = {
-        "values": Array(_numpy(attribution.values), (*samples, *pixels)),
+        "values": Array(_numpy(attribution.values), (*samples, *values)),
         "output": Array(_numpy(attribution.score), samples),
         "logits": Array(_numpy(attribution.logits), ("sample", "class")),
         "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
@@ -122,11 +126,22 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
     optional = {"images": images, "label": label, "target": attribution.target}
     for name, value in optional.items():
         if value is not None:
-            arrays[name] = Array(_numpy(value), ("sample", *pixels) if name == "images" else ("sample",))
+            inner = _PIXELS[value.dim()] if name == "images" else ()
+            arrays[name] = Array(_numpy(value), ("sample", *inner))
     error = attribution.completeness_error
     if error is not None:
         arrays["completeness_error"] = Array(_numpy(error), samples)
+    for name, detail in attribution.details.items():
+        inner = tuple(f"{name}_axis{axis}" for axis in range(1, detail.dim()))
+        arrays[_DETAIL + name] = Array(_numpy(detail), ("sample", *inner))
     return arrays
+
+
+def _apart(pixels: tuple[str, ...], values: Tensor, images: Tensor) -> tuple[str, ...]:
+    """Names of the axes of a map, other names than the images' where the sizes differ."""
+    whole = dict(zip(_PIXELS[images.dim()], images.shape[1:], strict=True))
+    sizes = zip(pixels, values.shape[-len(pixels) :], strict=True)
+    return tuple(name if size == whole.get(name, size) else f"map_{name}" for name, size in sizes)
 
 
 def _trace_arrays(trace: ConservationTrace) -> dict[str, Array]:
