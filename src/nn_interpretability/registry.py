@@ -117,7 +117,28 @@ _OCCLUSION = _object(
     }
 )
 
+_UPSAMPLING = {"upsampling": {"enum": ["bilinear", "bicubic", "nearest"]}, "align_corners": {"type": "boolean"}}
+_LAYER = {"type": "string", "description": "dotted name of a layer", "minLength": 1}
+_GRAD_CAM = {
+    **_object({"layer": _LAYER, **_UPSAMPLING, "relu": {"type": "boolean"}}),
+    "required": ["layer"],
+}
+
 METHODS: Mapping[str, MethodEntry] = {
+    "cam": MethodEntry(
+        module="nn_interpretability.methods.cam",
+        name="CAM",
+        summary="class activation mapping: last feature maps times the class's weights (Zhou et al. 2016)",
+        needs="a net that ends in global average pooling and a linear layer",
+        parameters=_object(_UPSAMPLING),
+    ),
+    "grad_cam": MethodEntry(
+        module="nn_interpretability.methods.grad_cam",
+        name="GradCAM",
+        summary="class activation mapping with mean gradients as weights, at any layer (Selvaraju et al. 2016)",
+        needs="the name of a layer that returns feature maps",
+        parameters=_GRAD_CAM,
+    ),
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
         name="Gradient",
