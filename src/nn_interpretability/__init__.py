@@ -16,11 +16,13 @@ from nn_interpretability._torchvision import install as _install_torchvision_fin
 if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
     from nn_interpretability.methods.cam import CAM
+    from nn_interpretability.methods.deep_taylor import DeepTaylor
     from nn_interpretability.methods.grad_cam import GradCAM
     from nn_interpretability.methods.gradient import Gradient
     from nn_interpretability.methods.input_x_gradient import InputXGradient
     from nn_interpretability.methods.lrp import LRP
     from nn_interpretability.methods.occlusion import Occlusion
+    from nn_interpretability.methods.simple_taylor import SimpleTaylor
     from nn_interpretability.models.gap_head import with_gap_head
 
 __version__ = "0.1.0"
@@ -28,11 +30,13 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
+    "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "LRP": "nn_interpretability.methods.lrp",
     "Occlusion": "nn_interpretability.methods.occlusion",
+    "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
     "with_gap_head": "nn_interpretability.models.gap_head",
 }
 
@@ -40,10 +44,12 @@ __all__ = [
     "CAM",
     "LRP",
     "Attribution",
+    "DeepTaylor",
     "GradCAM",
     "Gradient",
     "InputXGradient",
     "Occlusion",
+    "SimpleTaylor",
     "__version__",
     "with_gap_head",
 ]

@@ -68,7 +68,7 @@ _STABILIZER = {
     ],
 }
 _BOUND = {"oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
-_LRP_RULE = {
+_LRP_RULE: dict[str, Any] = {
     "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus"]},
     "epsilon": _STABILIZER,
     "gamma": {"type": "number", "minimum": 0},
@@ -77,25 +77,36 @@ _LRP_RULE = {
     "stabilizer": _STABILIZER,
     "bias": {"enum": ["absorb", "ignore"]},
 }
-_COMPOSITE_RULE = {
-    "oneOf": [
-        {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"]},
-        _object({**_LRP_RULE, "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"]}}),
-    ]
-}
+_ANY_RULE = {"enum": [*_LRP_RULE["rule"]["enum"], "z_box", "w2", "flat"]}
+_COMPOSITE_RULE = {"oneOf": [_ANY_RULE, _object({**_LRP_RULE, "rule": _ANY_RULE})]}
+_BOUNDS = {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2}
+_POOLING = {"enum": ["winner", "proportional"]}
+_LAYER = {"type": "string", "description": "dotted name of a layer", "minLength": 1}
 _LRP = _object(
     {
         **_LRP_RULE,
-        "input_rule": {"enum": ["z_box", None]},
-        "input_bounds": {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2},
+        "input_rule": {"enum": ["z_box", "w2", "flat", None]},
+        "input_bounds": _BOUNDS,
         "composite": {
             "oneOf": [
-                {"enum": ["montavon2019", "small_cnn"]},
+                {"enum": ["montavon2019", "small_cnn", "study2020"]},
                 {"type": "object", "minProperties": 1, "additionalProperties": _COMPOSITE_RULE},
                 {"type": "null"},
             ]
         },
-        "pooling": {"enum": ["winner", "proportional"]},
+        "pooling": _POOLING,
+        "layer": _LAYER,
+        "trace": {"type": "boolean"},
+        "strict": _STRICT,
+    }
+)
+_DEEP_TAYLOR = _object(
+    {
+        "input_bounds": _BOUNDS,
+        "bias": {"enum": ["ignore", "absorb"]},
+        "stabilizer": _STABILIZER,
+        "pooling": _POOLING,
+        "layer": _LAYER,
         "trace": {"type": "boolean"},
         "strict": _STRICT,
     }
@@ -118,7 +129,6 @@ _OCCLUSION = _object(
 )
 
 _UPSAMPLING = {"upsampling": {"enum": ["bilinear", "bicubic", "nearest"]}, "align_corners": {"type": "boolean"}}
-_LAYER = {"type": "string", "description": "dotted name of a layer", "minLength": 1}
 _GRAD_CAM = {
     **_object({"layer": _LAYER, **_UPSAMPLING, "relu": {"type": "boolean"}}),
     "required": ["layer"],
@@ -138,6 +148,13 @@ METHODS: Mapping[str, MethodEntry] = {
         summary="class activation mapping with mean gradients as weights, at any layer (Selvaraju et al. 2016)",
         needs="the name of a layer that returns feature maps",
         parameters=_GRAD_CAM,
+    ),
+    "deep_taylor": MethodEntry(
+        module="nn_interpretability.methods.deep_taylor",
+        name="DeepTaylor",
+        summary="deep Taylor decomposition: z+ inside, z-box or w-squared at the images (Montavon et al. 2017)",
+        needs="nets of ReLUs, without negative inputs to hidden layers; input_bounds for pixels in a range",
+        parameters=_DEEP_TAYLOR,
     ),
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
@@ -166,6 +183,13 @@ METHODS: Mapping[str, MethodEntry] = {
         summary="how much the score falls when a window is covered (Zeiler and Fergus 2013)",
         needs="any classifier, differentiable or not; one forward pass for each position of the window",
         parameters=_OCCLUSION,
+    ),
+    "simple_taylor": MethodEntry(
+        module="nn_interpretability.methods.simple_taylor",
+        name="SimpleTaylor",
+        summary="first-order Taylor expansion around a root of the score (Bach et al. 2015)",
+        needs="any differentiable classifier; its map sums to the score where the net is linear up to the root",
+        parameters=_object({"root": {"enum": ["zero", "nearest"]}}),
     ),
 }
 

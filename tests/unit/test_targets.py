@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability import LRP, DeepTaylor, GradCAM, Gradient, InputXGradient, Occlusion, SimpleTaylor
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.targets import resolve_target
@@ -23,7 +23,20 @@ METHODS: dict[str, Callable[[nn.Module], Method]] = {
     "input_x_gradient": InputXGradient,
     "lrp": lambda model: LRP(model, trace=True),
     "lrp_gamma": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1)),
+    "lrp_flat": lambda model: LRP(model, rule="gamma", input_rule="flat", trace=True),
+    "grad_cam": lambda model: GradCAM(model, layer="features.relu1", relu=False),
+    "occlusion": lambda model: Occlusion(model, window=14),
+    "simple_taylor": SimpleTaylor,
 }
+NOT_LINEAR: dict[str, Callable[[nn.Module], Method]] = {
+    "occlusion of probabilities": lambda model: Occlusion(model, window=14, score="probability"),
+    "grad_cam with ReLU": lambda model: GradCAM(model, layer="features.relu1"),
+    "deep_taylor": lambda model: DeepTaylor(model, input_bounds=(0, 1)),
+    "simple_taylor at the nearest root": lambda model: SimpleTaylor(model, root="nearest"),
+}
+ALL = METHODS | NOT_LINEAR
+# The score of most classes is negative here.
+pytestmark = pytest.mark.filterwarnings("ignore:Deep Taylor decomposition starts", "ignore:The line along the gradient")
 
 
 def entropy(scores: Tensor) -> Tensor:
@@ -110,9 +123,9 @@ def test_maps_of_a_function_sum_to_its_change(function: Callable[[Tensor], Tenso
     assert attribution.target is None
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_all_classes_are_the_classes_one_by_one(method: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
+    explained = ALL[method](nets.small_cnn(study=False))
     every = explained.interpret(IMAGES, "all")
     assert every.values.shape == (5, 10, 1, 28, 28)
     assert every.score.shape == (5, 10)
@@ -125,9 +138,9 @@ def test_all_classes_are_the_classes_one_by_one(method: str) -> None:
             assert torch.equal(every.trace.unaccounted[:, c], one.trace.unaccounted)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_a_class_per_image_picks_from_all(method: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
+    explained = ALL[method](nets.small_cnn(study=False))
     classes = [3, 1, 4, 1, 5]
     every = explained.interpret(IMAGES, "all").values
     assert torch.equal(explained.interpret(IMAGES, classes).values, every[torch.arange(5), classes])
@@ -146,14 +159,14 @@ def test_maps_are_linear_in_the_weights(method: str) -> None:
     assert torch.allclose(mixed.score, (weights * mixed.logits).sum(1), rtol=1e-14)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_renaming_classes_renames_maps(method: str) -> None:
     model, renamed = nets.small_cnn(study=False), nets.small_cnn(study=False)
     order = torch.randperm(10, generator=nets.seeded(4))
     last = renamed.classifier.fc2
     last.weight.data, last.bias.data = last.weight.data[order], last.bias.data[order]
-    found = METHODS[method](renamed).interpret(IMAGES, "all").values
-    assert nets.relative(found, METHODS[method](model).interpret(IMAGES, "all").values[:, order]) < 1e-12
+    found = ALL[method](renamed).interpret(IMAGES, "all").values
+    assert nets.relative(found, ALL[method](model).interpret(IMAGES, "all").values[:, order]) < 1e-12
 
 
 WRONG: dict[str, tuple[Any, str]] = {
@@ -213,9 +226,9 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_chunks_do_not_matter(method: str, target: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
+    explained = ALL[method](nets.small_cnn(study=False))
     whole = explained.interpret(IMAGES, TARGETS[target])
     for chunk in (1, 2, 9):
         parts = explained.interpret(IMAGES, TARGETS[target], chunk=chunk)

@@ -69,13 +69,19 @@ class Carried:
 class PixelBounds:
     """The lowest and the highest value that each pixel can take, for every tensor before the first weighted layer.
 
-    Needed by the z-box rule, whose relevance is a sum over three leaves: the image and both bounds. Normalisation,
-    reshaping and padding in front of the first layer are replayed on the bounds.
+    Needed by the z-box rule, whose relevance is a sum over three leaves: the image and both bounds; and, as leaves
+    alone, by rules that do not look at the value of a pixel. Normalisation, reshaping and padding in front of the first
+    layer are replayed on the bounds.
     """
 
     low: Tensor
     high: Tensor
     _known: dict[int, _Followed] = field(default_factory=dict)
+
+    @classmethod
+    def unknown(cls, images: Tensor) -> PixelBounds:
+        """Leaves for rules that do not ask what the bounds are: 0 and 1, wherever the pixels lie."""
+        return cls(torch.zeros_like(images).requires_grad_(True), torch.ones_like(images).requires_grad_(True))
 
     @classmethod
     def around(cls, images: Tensor, bounds: tuple[Bound, Bound]) -> PixelBounds:

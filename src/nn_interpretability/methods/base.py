@@ -116,7 +116,7 @@ class Method:
             target_description=resolved.description,
             coverage=forward.coverage.describe(),
             trace=trace,
-            details=self._details(maps.detach()),
+            details=self._details(forward, maps.detach()),
         )
 
     def _resolve(self, target: Target, output: Tensor) -> ResolvedTarget:
@@ -142,7 +142,7 @@ class Method:
         """The values of the result from maps ``(N, ...)`` or ``(N, K, ...)``; as they are, unless overridden."""
         return maps
 
-    def _details(self, maps: Tensor) -> Mapping[str, Tensor]:
+    def _details(self, forward: Forward, maps: Tensor) -> Mapping[str, Tensor]:
         """What else the result holds."""
         return {}
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nn_interpretability.engine.forward import Forward
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
 
@@ -50,13 +51,12 @@ class ClassMap(Method):
 
     def _values(self, maps: Tensor, images: Tensor) -> Tensor:
         """Maps ``(N, h, w)`` or ``(N, K, h, w)`` at the size of the images, with one channel."""
-        stacked = maps.dim() == 4
         corners = None if self._upsampling == "nearest" else self._align_corners
-        coarse = maps if stacked else maps[:, None]
+        coarse = maps.reshape(-1, 1, *maps.shape[-2:])  # one channel each: a map has the same bits in any company
         fine = F.interpolate(coarse, images.shape[2:], mode=self._upsampling, align_corners=corners)
-        return fine[:, :, None] if stacked else fine
+        return fine.reshape(*maps.shape[:-2], *fine.shape[1:])
 
-    def _details(self, maps: Tensor) -> Mapping[str, Tensor]:
+    def _details(self, forward: Forward, maps: Tensor) -> Mapping[str, Tensor]:
         return {"raw_map": maps}
 
     def _check_images(self, images: Tensor) -> None:
