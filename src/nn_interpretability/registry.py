@@ -212,7 +212,7 @@ METHODS: dict[str, MethodEntry] = {
 
 def _method_of(methods: Mapping[str, MethodEntry]) -> JSONSchema:
     """A method and its hyper-parameters, for methods around another one."""
-    schema = _object({"method": {"enum": sorted(methods)}, "parameters": {"type": "object"}})
+    schema = _object({"method": {"enum": sorted(methods)}, "parameters": {"type": "object"}}, "method")
     cases = [
         {
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},

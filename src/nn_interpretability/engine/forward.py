@@ -110,3 +110,7 @@ class Forward:
             torch.zeros_like(leaf) if gradient is None else gradient
             for leaf, gradient in zip(self.leaves, gradients, strict=True)
         ]
+
+    def release(self) -> None:
+        """Let go of the graph: the scores stay, and no backward pass can follow."""
+        self._output = self.output

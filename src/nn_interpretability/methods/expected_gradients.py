@@ -85,6 +85,7 @@ class ExpectedGradients(Method):
         """Estimate the expectation for one batch."""
         references = self._references_like(images)
         forward = self._forward(images)
+        forward.release()
         resolved = self._resolve(target, forward.output)
         chosen, nodes = self._pairs(len(references))
         estimate = path_integral(
