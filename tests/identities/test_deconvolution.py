@@ -139,6 +139,21 @@ def test_a_layer_that_is_used_twice_and_a_batch_norm() -> None:
     assert torch.equal(second.score, model.conv(F.relu(normed)).amax((2, 3)))
 
 
+def test_a_layer_whose_result_is_written_into() -> None:
+    def forward(model: Any, images: Tensor) -> Tensor:
+        hidden = model.conv(images)
+        hidden -= 100
+        return model.linear(F.relu(hidden).mean((2, 3)))
+
+    model = nets.net(forward, conv=nn.Conv2d(2, 2, 3), linear=nn.Linear(2, 3))
+    images = nets.uniform(3, 2, 8, 8)
+    found = Deconvolution(model, mode="activation", layer="conv").interpret(images)
+    output = model.conv(images).detach()
+    assert torch.equal(found.score, output.amax((2, 3)))
+    expected = F.conv_transpose2d(F.relu(output) * one_of(2, 0), model.conv.weight).detach()
+    assert nets.relative(found.values[:, 0], expected) < 1e-13
+
+
 BAD: dict[str, tuple[dict[str, Any], Any, str]] = {
     "start": ({"start": "one"}, None, "start='one' is not allowed: choose 'unit' or 'logits'"),
     "mode": ({"mode": "map", "layer": "features.conv1"}, None, "mode='map' is not allowed"),

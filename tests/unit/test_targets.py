@@ -253,6 +253,16 @@ def test_chunks_do_not_matter(method: str, target: str) -> None:
             assert nets.relative(parts.trace.sent, whole.trace.sent) < 1e-12
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_chunk_bounds_the_rows_of_a_forward_pass(method: str) -> None:
+    model, rows = nets.small_cnn(study=False), []
+    model.register_forward_pre_hook(lambda module, given: rows.append(len(given[0])))
+    for chunk in (1, 2, 13):
+        rows.clear()
+        METHODS[method](model).interpret(IMAGES, 3, chunk=chunk)
+        assert max(rows) <= chunk
+
+
 def test_the_target_of_no_rule_is_decided_once() -> None:
     """Also for scores that tie: the first class, in a batch as alone."""
     tied = torch.zeros(3, 4, dtype=torch.float64)
