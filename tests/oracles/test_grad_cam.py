@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 import nn_interpretability  # noqa: F401 (before pytorch-grad-cam, which imports torchvision)
-from nn_interpretability import CAM, GradCAM
+from nn_interpretability import CAM, GradCAM, GuidedGradCAM
 
 # isort: split
-from captum.attr import LayerGradCam
+from captum.attr import GuidedGradCam, LayerGradCam
 from pytorch_grad_cam import GradCAM as PytorchGradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
@@ -70,3 +70,16 @@ def test_cam_is_captums_grad_cam_times_the_number_of_places(name: str) -> None:
         model_relu = nn.Sequential(model.features, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), model.classifier)
         peer = LayerGradCam(model_relu, model_relu[1]).attribute(images, target=2)[:, 0]
     assert nets.relative(cam, peer * cam[0].numel()) < 1e-12
+
+
+@pytest.mark.parametrize(("name", "layer"), [("small_cnn", "features.pool1"), ("alexnet", "features.8")])
+def test_guided_grad_cam_is_captums(name: str, layer: str) -> None:
+    """It enlarges to the nearest value; in-place ReLUs would be a trap on its side."""
+    model, images = prepared(name)
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    found = GuidedGradCAM(model, layer=layer, upsampling="nearest").interpret(images, 3)
+    expected = GuidedGradCam(model, model.get_submodule(layer)).attribute(images, target=3)
+    assert nets.relative(found.values, expected) < 1e-12
+    assert found.values.any()

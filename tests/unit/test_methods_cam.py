@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability import CAM, LRP, GradCAM, with_gap_head
-from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability import CAM, LRP, GradCAM, GuidedBackprop, GuidedGradCAM, with_gap_head
+from nn_interpretability.errors import ConfigError, CoverageWarning, DataError
 from nn_interpretability.methods.class_map import ClassMap
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
@@ -152,6 +154,49 @@ def test_chunks_keep_the_raw_maps():
     method = GradCAM(with_head("by mean"), layer="conv")
     whole, parts = method.interpret(IMAGES), method.interpret(IMAGES, chunk=3)
     assert nets.relative(parts.details["raw_map"], whole.details["raw_map"]) < 1e-12
+
+
+def test_guided_grad_cam_is_the_product_of_its_parts():
+    model, images = nets.small_cnn(study=False), nets.digits(4)
+    found = GuidedGradCAM(model, layer="features.pool1").interpret(images, "all")
+    where = GradCAM(model, layer="features.pool1").interpret(images, "all")
+    assert torch.equal(found.values, where.values * GuidedBackprop(model).interpret(images, "all").values)
+    assert torch.equal(found.details["class_map"], where.values)
+    assert torch.equal(found.details["raw_map"], where.details["raw_map"])
+    with pytest.warns(CoverageWarning, match="GuidedBackprop has no rule for .*tanh"):
+        GuidedGradCAM(with_head("by mean"), layer="conv").interpret(IMAGES)
+
+
+@pytest.mark.parametrize("make", [lambda m: GradCAM(m, layer="conv"), CAM, lambda m: LRP(m, layer="conv")])
+def test_memory_is_freed_at_once(make: Any):
+    seen: list[weakref.ref[Tensor]] = []
+
+    def forward(model: Any, images: Tensor) -> Tensor:
+        hidden = model.conv(images)
+        seen.extend([weakref.ref(images), weakref.ref(hidden)])
+        return model.linear(hidden.relu().mean((2, 3)))
+
+    model = nets.net(forward, conv=nn.Conv2d(2, 5, 3), linear=nn.Linear(5, 4))
+    gc.collect()
+    gc.disable()
+    try:
+        make(model).interpret(IMAGES, "all")
+        assert {reference() for reference in seen} == {None}
+    finally:
+        gc.enable()
+
+
+def test_the_layer_is_left_as_it_was():
+    model = with_head("by mean")
+    called: list[str] = []
+    model.conv.register_forward_hook(lambda *_: called.append("theirs"))
+    before = tuple(model.conv._forward_hooks)
+    for _ in range(3):
+        GradCAM(model, layer="conv").interpret(IMAGES)
+    assert tuple(model.conv._forward_hooks) == before
+    assert len(called) == 3
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+    assert model.training
 
 
 def raising(model: Any, images: Tensor) -> Tensor:

@@ -84,23 +84,30 @@ class Forward:
             self.coverage.uncovered.update(mode.witness.unseen(output))
         return output
 
-    def pull(self, start: Tensor, *, last: bool) -> Sequence[Tensor]:
+    def pull(self, start: Tensor, *, last: bool, source: Tensor | None = None) -> Sequence[Tensor]:
         """One backward pass: the gradients at the leaves.
 
         Parameters
         ----------
         start
-            Start signal at the scores, shape ``(N, K)``.
+            Start signal, of the shape of the scores ``(N, K)``, or of ``source``.
         last
             Whether the graph may be freed afterwards.
+        source
+            A tensor of the forward pass to start from, instead of the scores.
         """
+        top = self._output if source is None else source
         if self._layer is not None:
-            return [self._layer.gradient(self._output, start, keep=not last)]
-        gradients = torch.autograd.grad(self._output, self.leaves, start, retain_graph=not last, allow_unused=True)
+            return [self._layer.gradient(top, start, keep=not last)]
+        gradients = torch.autograd.grad(top, self.leaves, start, retain_graph=not last, allow_unused=True)
         return [
             torch.zeros_like(leaf) if gradient is None else gradient
             for leaf, gradient in zip(self.leaves, gradients, strict=True)
         ]
+
+    def release(self) -> None:
+        """Let go of the graph: the scores stay, and no backward pass can follow."""
+        self._output = self.output
 
 
 def check_scores(output: Any, images: Tensor) -> Tensor:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability.engine.forward import Forward
+from nn_interpretability.attribution import Attribution
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
+from nn_interpretability.targets import Target
 
 Upsampling = Literal["bilinear", "bicubic", "nearest"]
 
@@ -49,15 +51,17 @@ class ClassMap(Method):
         """Hyper-parameters, for metadata."""
         return {"upsampling": self._upsampling, "align_corners": self._align_corners}
 
-    def _values(self, maps: Tensor, images: Tensor) -> Tensor:
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch; see :meth:`~nn_interpretability.methods.base.Method.explain`."""
+        coarse = super().explain(images, target, chunk)
+        return replace(coarse, values=self._enlarged(coarse.values, images), details={"raw_map": coarse.values})
+
+    def _enlarged(self, maps: Tensor, images: Tensor) -> Tensor:
         """Maps ``(N, h, w)`` or ``(N, K, h, w)`` at the size of the images, with one channel."""
         corners = None if self._upsampling == "nearest" else self._align_corners
         coarse = maps.reshape(-1, 1, *maps.shape[-2:])  # one channel each: a map has the same bits in any company
         fine = F.interpolate(coarse, images.shape[2:], mode=self._upsampling, align_corners=corners)
         return fine.reshape(*maps.shape[:-2], *fine.shape[1:])
-
-    def _details(self, forward: Forward, maps: Tensor) -> Mapping[str, Tensor]:
-        return {"raw_map": maps}
 
     def _check_images(self, images: Tensor) -> None:
         super()._check_images(images)

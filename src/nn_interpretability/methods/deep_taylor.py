@@ -99,7 +99,7 @@ class DeepTaylor(LRP):
             warnings.warn(
                 f"Deep Taylor decomposition starts from max(0, score): for {int((~positive).sum())} of "
                 f"{positive.numel()} explained scores (images {images[:10]}) it is not positive, and the map is 0.",
-                stacklevel=5,
+                stacklevel=4,
             )
         starts = resolved.starts * positive[:, :, None].to(resolved.starts)
         return replace(resolved, starts=starts, scores=resolved.scores.clamp(min=0))

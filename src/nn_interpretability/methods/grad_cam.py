@@ -83,5 +83,5 @@ class GradCAM(ClassMap):
         weights = gradients[0].mean(dim=(2, 3), keepdim=True)
         return (weights * leaves[0]).sum(dim=1)
 
-    def _values(self, maps: Tensor, images: Tensor) -> Tensor:
-        return super()._values(maps.clamp(min=0) if self._relu else maps, images)
+    def _enlarged(self, maps: Tensor, images: Tensor) -> Tensor:
+        return super()._enlarged(maps.clamp(min=0) if self._relu else maps, images)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from nn_interpretability.attribution import Attribution
 from nn_interpretability.engine.bounds import Bound, bound_like
 from nn_interpretability.engine.forward import check_scores
-from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.targets import ResolvedTarget, Target
@@ -43,7 +42,7 @@ class Occlusion(Method):
     score
         ``"logit"``, or ``"probability"`` for the softmax of the scores; a function target then gets probabilities.
     chunk
-        Covered images per forward pass, which bounds the memory.
+        Covered images per forward pass, which bounds the memory, where ``interpret`` is not told another number.
 
     Notes
     -----
@@ -102,16 +101,17 @@ class Occlusion(Method):
         """Explain a batch of images; see :meth:`~nn_interpretability.methods.base.Method.interpret`."""
         return super().interpret(images, target, chunk=self._chunk if chunk is None else chunk)
 
-    def _interpret_batch(self, images: Tensor, target: Target) -> Attribution:
+    @torch.no_grad()
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch; see :meth:`~nn_interpretability.methods.base.Method.explain`."""
         if images.dim() < 3:
             raise DataError(f"Occlusion needs images with places, (samples, channels, ...), not {tuple(images.shape)}.")
-        with torch.inference_mode(False), torch.no_grad(), left_as_found(self.model):
-            images = images.detach().clone()
-            logits = check_scores(self.model(images.clone()), images)
-            resolved = self._resolve(target, logits)
-            whole = resolved.evaluate(self._scores(logits))
-            covers = self._covers(images)
-            score, seen = self._positions(images, covers, resolved)
+        images = images.detach()
+        logits = check_scores(self.model(images.clone()), images)
+        resolved = self._resolve(target, logits)
+        whole = resolved.evaluate(self._scores(logits))
+        covers = self._covers(images)
+        score, seen = self._positions(images, covers, resolved, self._chunk if chunk is None else chunk)
         maps = self._averaged(whole - score, covers).to(images.dtype)
         maps, score = (maps.movedim(0, 1), score.permute(2, 1, 0)) if resolved.stacked else (maps[0], score[:, 0].T)
         grid = self._grid(images)
@@ -130,10 +130,10 @@ class Occlusion(Method):
             },
         )
 
-    def _positions(self, images: Tensor, covers: Tensor, resolved: ResolvedTarget) -> tuple[Tensor, Tensor]:
+    def _positions(self, images: Tensor, covers: Tensor, resolved: ResolvedTarget, rows: int) -> tuple[Tensor, Tensor]:
         """Score ``(positions, targets, samples)`` and largest class ``(positions, samples)`` under each window."""
         fill = self._filled(images)
-        step = max(1, self._chunk // len(images))
+        step = max(1, rows // len(images))
         scores, classes = [], []
         for some in covers.split(step):
             covered = self._covered_logits(images, fill, some)

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from nn_interpretability.attribution import Attribution
 from nn_interpretability.engine.forward import Forward, check_scores
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
-from nn_interpretability.targets import ResolvedTarget, resolve_target
+from nn_interpretability.targets import ResolvedTarget, Target
 
 _GROWTH = 2**0.5
 _MARCH = 22  # from 1/8 of Newton's step to 180 times it
@@ -53,7 +54,7 @@ class SimpleTaylor(Method):
     """
 
     name: ClassVar[str] = "simple_taylor"
-    conserving: ClassVar[bool] = True
+    conserving = True
 
     def __init__(self, model: nn.Module, *, root: Literal["zero", "nearest"] = "zero") -> None:
         super().__init__(model)
@@ -66,18 +67,22 @@ class SimpleTaylor(Method):
         """Hyper-parameters, for metadata."""
         return {"root": self._root}
 
-    def _forward(self, images: Tensor) -> Forward:
-        return _WithRoots(self.model, images)
-
-    def _maps(self, forward: Forward, resolved: ResolvedTarget) -> list[Tensor]:
-        assert isinstance(forward, _WithRoots)
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch; see :meth:`~nn_interpretability.methods.base.Method.explain`."""
+        forward = self._forward(images)
+        resolved = self._resolve(target, forward.output)
         last = len(resolved.starts) - 1
         gradients = [forward.pull(start, last=i == last)[0] for i, start in enumerate(resolved.starts)]
-        forward.stacked = resolved.stacked
-        return [self._expansion(forward, resolved, i, gradient) for i, gradient in enumerate(gradients)]
+        found = [self._expansion(images.detach(), resolved, i, gradient) for i, gradient in enumerate(gradients)]
+        maps, roots, residuals = (torch.stack(parts) for parts in zip(*found, strict=True))
+        details = {"root": roots, "residual": residuals}
+        kept = {name: part.movedim(0, 1) if resolved.stacked else part[0] for name, part in details.items()}
+        return self._result(forward, resolved, maps, details=kept)
 
-    def _expansion(self, forward: _WithRoots, resolved: ResolvedTarget, index: int, gradient: Tensor) -> Tensor:
-        images = forward.leaves[0].detach()
+    def _expansion(
+        self, images: Tensor, resolved: ResolvedTarget, index: int, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The map of one target, its root and its residual."""
 
         def score(points: Tensor) -> Tensor:
             with torch.no_grad():
@@ -88,26 +93,8 @@ class SimpleTaylor(Method):
         else:
             root = _nearest_root(images, gradient, resolved.scores[index], score)
             again = Forward(self.model, root)
-            there = resolved if resolved.function is None else resolve_target(resolved.function, again.output)
-            (gradient,) = again.pull(there.starts[index], last=True)
-        forward.roots.append(root)
-        forward.residuals.append(score(root))
-        return (gradient * (images - root)).detach()
-
-    def _details(self, forward: Forward, maps: Tensor) -> Mapping[str, Tensor]:
-        assert isinstance(forward, _WithRoots)
-        found = {"root": forward.roots, "residual": forward.residuals}
-        return {name: torch.stack(kept, dim=1) if forward.stacked else kept[0] for name, kept in found.items()}
-
-
-class _WithRoots(Forward):
-    """A forward pass that keeps the roots found for it."""
-
-    def __init__(self, model: nn.Module, images: Tensor) -> None:
-        super().__init__(model, images)
-        self.roots: list[Tensor] = []
-        self.residuals: list[Tensor] = []
-        self.stacked = False
+            (gradient,) = again.pull(resolved.at(again.output).starts[index], last=True)
+        return (gradient * (images - root)).detach(), root, score(root)
 
 
 @dataclass
@@ -162,7 +149,7 @@ def _nearest_root(images: Tensor, gradient: Tensor, score: Tensor, evaluate: Cal
         warnings.warn(
             f"The line along the gradient has no root for the images at positions {without[:10]}: their expansion is "
             "around its point with the smallest score, see details['residual'].",
-            stacklevel=8,
+            stacklevel=7,
         )
     return line.point(line.best)
 
