@@ -105,7 +105,8 @@ class Deconvolution(Rectified):
             if resolved.stacked:
                 raise ConfigError("target='all' is not allowed with mode='kernel': give one class per image.")
         del output
-        tap.output = None  # with it goes the graph of this pass
+        tap.output = None
+        forward.release()
         step = filters if chunk is None else rows_per_image(images, chunk)
         blocks = [
             self._reconstruct(images, torch.arange(first, min(first + step, filters)), filters, resolved)

@@ -25,9 +25,9 @@ class ExpectedGradients(Method):
               \frac{\partial F(x' + t (x - x'))}{\partial x_i}\right]
 
     The expectation is estimated from ``samples`` pairs of a reference and a place on its line. The places are
-    stratified (one in each of ``samples`` equal parts of [0, 1]), the references are used equally often, in random
-    order: the estimate has the same expectation as one from independent pairs, and less variance. All images see the
-    same pairs, which depend on the seed alone.
+    stratified (one in each of ``samples`` equal parts of [0, 1]), and the references take turns, in random order: the
+    estimate has the same expectation as one from independent pairs, and less variance. All images see the same pairs,
+    which depend on the seed alone.
 
     The ``score`` is :math:`F(x)` minus the mean of F over all references; the values sum to it in expectation, and
     ``completeness_error`` shows the error of the estimate.
@@ -85,6 +85,7 @@ class ExpectedGradients(Method):
         """Estimate the expectation for one batch."""
         references = self._references_like(images)
         forward = self._forward(images)
+        forward.release()
         resolved = self._resolve(target, forward.output)
         chosen, nodes = self._pairs(len(references))
         estimate = path_integral(
@@ -110,12 +111,10 @@ class ExpectedGradients(Method):
 
     def _pairs(self, references: int) -> tuple[list[int], np.ndarray[Any, np.dtype[np.float64]]]:
         """Which reference and which place on the line belong to each sample."""
-        order, shift, names = (
-            uniforms(self._seed, 0, (count,), source=source)
-            for source, count in enumerate((self._samples, self._samples, references))
-        )
-        turn = np.argsort(order) % references
-        return np.argsort(names)[turn].tolist(), (np.arange(self._samples) + shift) / self._samples
+        shift = uniforms(self._seed, 0, (self._samples,))
+        order = np.argsort(uniforms(self._seed, 0, (references,), source=1))
+        turn = np.arange(self._samples) % references
+        return order[turn].tolist(), (np.arange(self._samples) + shift) / self._samples
 
     def _mean_score(self, references: Tensor, resolved: ResolvedTarget, images: int, chunk: int | None) -> Tensor:
         """The mean over all references of the score that each image's target has there, ``(M, N)``."""

@@ -94,6 +94,7 @@ class IntegratedGradients(Method):
         """Integrate for one batch."""
         reference = reference_for(self._reference, images)
         forward = self._forward(images)
+        forward.release()
         resolved = self._resolve(target, forward.output)
         integral = path_integral(
             self.model,

@@ -53,7 +53,8 @@ def reference_for(reference: Tensor, images: Tensor) -> Tensor:
         images.shape[1:],
         (images.shape[1], *([1] * (images.dim() - 2))),
     }
-    if not fits or (values.dim() == images.dim() and len(values) not in {1, len(images)}):
+    entries = 1 if values.dim() < images.dim() else len(values)
+    if not fits or values.dim() > images.dim() or entries not in {1, len(images)}:
         raise ConfigError(
             f"A reference of shape {tuple(reference.shape)} does not fit images of shape {tuple(images.shape)}: "
             f"{_FORMS}."
