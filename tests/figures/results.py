@@ -94,10 +94,13 @@ def make_results(folder: Path) -> Results:
     for name, definition in config["figures"].items():
         parts.append(folder / f"numbers/{name}.json")
         make_figure(folder, name, definition, paths, parts[-1])
-    parts += [folder / f"numbers/{part}.json" for part in ("run", "data", "model")]
-    numbers.numbers_of_run(parts[-3], provenance=PROVENANCE)
-    numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-2])
-    numbers.numbers_of_model(write_card(folder / "card.json"), parts[-1], name="cnn")
+    card = write_card(folder / "card.json")
+    for name in config["models"]:
+        parts.append(folder / f"numbers/model_{name}.json")
+        numbers.numbers_of_model(card, parts[-1], name=name)
+    parts += [folder / f"numbers/{part}.json" for part in ("run", "data")]
+    numbers.numbers_of_run(parts[-2], provenance=PROVENANCE)
+    numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-1])
     numbers.merge_numbers(parts, folder / "numbers.json")
     return results
 

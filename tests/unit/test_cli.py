@@ -141,7 +141,7 @@ def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
     mine.write_text("attributions: {mine: {method: gradient}}\n", encoding="utf-8")
     assert main(["config", "check", str(study), str(mine)]) == 0
-    assert "attributions: 13" in capsys.readouterr().out
+    assert f"attributions: {len(content['attributions']) + 1}" in capsys.readouterr().out
 
     mine.write_text("device: gpu\n", encoding="utf-8")
     assert main(["config", "check", str(study), str(mine)]) == 1

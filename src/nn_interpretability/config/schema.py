@@ -19,7 +19,19 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
-FIGURES = ("fig06", "fig07", "fig08", "fig08_conv1", "fig08_conv2", "fig11", "fig12", "fig13")
+FIGURES = (
+    "fig06",
+    "fig07",
+    "fig08",
+    "fig08_conv1",
+    "fig08_conv2",
+    "fig11",
+    "fig12",
+    "fig13",
+    "fig15",
+    "fig16",
+    "fig17",
+)
 
 
 def config_schema() -> Schema:
@@ -166,7 +178,7 @@ def _figures() -> Schema:
     figure = _object(
         {
             "kind": {
-                "enum": ["maps", "overlay", "reconstructions", "filters"],
+                "enum": ["maps", "overlay", "overlay_by_row", "reconstructions", "filters"],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
                 "reconstructions on a scale each, one map per filter of a layer",

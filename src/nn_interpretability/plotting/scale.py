@@ -23,6 +23,9 @@ RULE = (
 )
 """The rule in words, for captions and sidecars."""
 
+RULE_BY_ROW = "The maps of a row are divided by the 99.5 % quantile of their absolute values."
+"""The same for rows that have a scale each."""
+
 
 def symmetric_limit(maps: Sequence[npt.NDArray[np.floating]], quantile: float = QUANTILE) -> float:
     r"""Common limit :math:`b` of the colour scale :math:`[-b, b]` of several methods' maps.

@@ -33,7 +33,7 @@ class Description:
 RELEVANCE = "relevance (logits)"
 GRADIENT = "gradient (logits per unit of brightness)"
 RECONSTRUCTION = "reconstruction"
-CLASS_MAP = {"cam": "class activation (logits)", "grad_cam": "Grad-CAM (logits)"}
+CLASS_MAP = {"cam": "class activation (logits)", "grad_cam": "Grad-CAM"}
 
 _PLAIN = {
     "gradient": ("Gradient", GRADIENT),

@@ -35,10 +35,9 @@ def assemble(
         The figure's entry in the configuration: ``panels``, names of attributions from left to right in the
         original, optionally ``published``, the same with the settings of the study, and ``kind``, what is made of
         them: ``maps`` (signed maps of the same pictures; the default), ``overlay`` (positive maps over the pictures;
-        each row may explain another model), ``reconstructions`` (each row on a scale of its own, each block with its
-        own pictures), ``filters`` (one map per filter of a layer, for the first picture), ``occlusion`` (the first
-        panel explains a picture under each position of a window, the others are occlusion maps of that picture) or
-        ``worst_occlusions`` (maps of that picture, and under the three windows that hurt most).
+        each row may explain another model), ``overlay_by_row`` (the same, each row on a scale of its own),
+        ``reconstructions`` (each row on a scale of its own, each block with its own pictures) or ``filters`` (one map
+        per filter of a layer, for the first picture).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -64,6 +63,7 @@ _Kind = tuple[Callable[[str, Mapping[str, Product], Mapping[str, Any]], Any], Ca
 _KINDS: Mapping[str, _Kind] = {
     "maps": (panel_group, write_panel_group),
     "overlay": (overlay_group, write_panel_group),
+    "overlay_by_row": (overlay_group, write_panel_group),
     "reconstructions": (reconstruction_group, write_panel_group),
     "filters": (filter_group, write_panel_group),
 }

@@ -17,6 +17,7 @@ from nn_interpretability.study.rows import (
     one_quantity,
     row_of,
     same_pictures,
+    sized,
     sum_of_channels,
 )
 
@@ -44,14 +45,19 @@ def panel_group(figure: str, products: Mapping[str, Product], definition: Mappin
 
 
 def overlay_group(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
-    """Positive maps over the pictures, on one scale; class and score stand above each map where they differ."""
+    """Positive maps over the pictures, on one scale or a scale per row; scores above each map where they differ."""
     first = same_pictures(figure, products)
     maps = {name: sum_of_channels(product) for name, product in products.items()}
-    limit = scale.symmetric_limit([maps[name].clip(min=0) for name in definition["panels"]])
+    by_row = definition["kind"] == "overlay_by_row"
+    sizes = {name: scale.symmetric_limit([values.clip(min=0)]) for name, values in maps.items()}
+    limit = 1.0 if by_row else scale.symmetric_limit([maps[name].clip(min=0) for name in definition["panels"]])
+    if by_row:
+        maps = {name: values / sizes[name] for name, values in maps.items()}
 
     def block(heading: str, names: Sequence[str]) -> Block:
         rows = [row_of(name, products[name], description_of(products[name]), maps[name], limit) for name in names]
-        return Block(heading, tuple(replace(row, beyond=float(np.mean(row.values > limit))) for row in rows))
+        rows = [replace(row, beyond=float(np.mean(row.values > limit))) for row in rows]
+        return Block(heading, tuple(sized(row, sizes[row.name]) if by_row else row for row in rows))
 
     blocks = blocks_of(definition, block)
     rows = [row for each in blocks for row in each.rows]
@@ -66,9 +72,9 @@ def overlay_group(figure: str, products: Mapping[str, Product], definition: Mapp
         pictures=first.arrays["images"].values,
         label=label,
         blocks=blocks,
-        quantity=one_quantity(figure, products),
+        quantity=one_quantity(figure, products) + (", relative to the row's scale" if by_row else ""),
         quantile=scale.QUANTILE,
-        scale_rule=scale.RULE,
+        scale_rule=scale.RULE_BY_ROW if by_row else scale.RULE,
         scale="overlay",
         heads=heads,
     )

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 from nn_interpretability.storage.hdf5 import Product
-from nn_interpretability.study.rows import blocks_of, description_of, row_of, sum_of_channels
+from nn_interpretability.study.rows import blocks_of, description_of, relative, row_of, sized, sum_of_channels
 
 QUANTITY = "reconstruction, relative to the row's scale"
-RULE = "The maps of a row are divided by the 99.5 % quantile of their absolute values."
 COLUMNS = 10
 """Filters in one row."""
 
@@ -27,9 +24,9 @@ def reconstruction_group(figure: str, products: Mapping[str, Product], definitio
     def block(heading: str, names: Sequence[str]) -> Block:
         rows = []
         for name in names:
-            maps, size = _relative(sum_of_channels(products[name]))
+            maps, size = relative(sum_of_channels(products[name]))
             row = row_of(name, products[name], description_of(products[name]), maps, 1.0)
-            rows.append(_sized(row, size))
+            rows.append(sized(row, size))
         return Block(heading, tuple(rows), products[names[0]].arrays["images"].values)
 
     first = products[definition["panels"][0]]
@@ -41,7 +38,7 @@ def reconstruction_group(figure: str, products: Mapping[str, Product], definitio
         blocks=blocks_of(definition, block),
         quantity=QUANTITY,
         quantile=scale.QUANTILE,
-        scale_rule=RULE,
+        scale_rule=scale.RULE_BY_ROW,
         heads=tuple(f"class {each}" for each in label),
     )
 
@@ -72,7 +69,7 @@ def filter_group(figure: str, products: Mapping[str, Product], definition: Mappi
         blocks=blocks,
         quantity=QUANTITY,
         quantile=scale.QUANTILE,
-        scale_rule=RULE,
+        scale_rule=scale.RULE_BY_ROW,
         heads=tuple(f"{k}, {k + COLUMNS}" if several else f"filter {k}" for k in range(columns)),
     )
 
@@ -81,7 +78,7 @@ def _rows_of_filters(figure: str, name: str, product: Product) -> list[MapRow]:
     values = product.arrays["values"].values
     if values.ndim != 5:
         raise ConfigError(f"{figure} shows filters, but {name} has no maps of filters: give it a layer and a mode.")
-    maps, size = _relative(values[0].astype(np.float64).sum(axis=1))
+    maps, size = relative(values[0].astype(np.float64).sum(axis=1))
     score = product.arrays["output"].values[0]
     words = description_of(product)
     rows = []
@@ -98,16 +95,5 @@ def _rows_of_filters(figure: str, name: str, product: Product) -> list[MapRow]:
             limit=1.0,
             beyond=scale.share_beyond(maps[index], 1.0),
         )
-        rows.append(_sized(row, size) if begin == 0 else row)
+        rows.append(sized(row, size) if begin == 0 else row)
     return rows
-
-
-def _relative(maps: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
-    """Maps in units of their own limit, and that limit."""
-    size = scale.symmetric_limit([maps])
-    return maps / size, size
-
-
-def _sized(row: MapRow, size: float) -> MapRow:
-    """The row, with the end of its scale among its settings."""
-    return replace(row, detail=", ".join(filter(None, [row.detail, f"scale ends at {size:.2g}"])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,14 @@ def row_of(
     """The maps of one attribution as a row; without one explained class, it is told by the predicted one."""
     target = product.arrays["target" if "target" in product.arrays else "predicted"].values
     samples = np.arange(len(target))
+    # methods with a reference explain a difference; what stands above the maps is the logit itself
+    scores = product.arrays["logits"].values[samples, target] if "logits" in product.arrays else None
     return MapRow(
         name=name,
         heading=description.heading,
         detail=description.settings,
         values=maps,
-        score=product.arrays["output"].values,
+        score=product.arrays["output"].values if scores is None else scores.astype(np.float64),
         target=target,
         probability=product.arrays["probabilities"].values[samples, target],
         limit=limit,
@@ -93,3 +96,14 @@ def _require_same_pictures(figure: str, first_name: str, first: Product, name: s
                 f"{figure} shows {first_name} and {name} side by side, but they explain different pictures "
                 f"(probes {first.params.get('probe')!r} and {product.params.get('probe')!r})."
             )
+
+
+def relative(maps: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+    """Maps in units of their own limit, and that limit."""
+    size = scale.symmetric_limit([maps])
+    return maps / size, size
+
+
+def sized(row: MapRow, size: float) -> MapRow:
+    """The row, with the end of its scale among its settings."""
+    return replace(row, detail=", ".join(filter(None, [row.detail, f"scale ends at {size:.2g}"])))
