@@ -15,20 +15,44 @@ from nn_interpretability._torchvision import install as _install_torchvision_fin
 
 if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
+    from nn_interpretability.methods.deconvolution import Deconvolution
+    from nn_interpretability.methods.expected_gradients import ExpectedGradients
     from nn_interpretability.methods.gradient import Gradient
+    from nn_interpretability.methods.guided_backprop import GuidedBackprop
     from nn_interpretability.methods.input_x_gradient import InputXGradient
+    from nn_interpretability.methods.integrated_gradients import IntegratedGradients
     from nn_interpretability.methods.lrp import LRP
+    from nn_interpretability.methods.saliency import Saliency
+    from nn_interpretability.methods.smoothgrad import SmoothGrad
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
+    "Deconvolution": "nn_interpretability.methods.deconvolution",
+    "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "Gradient": "nn_interpretability.methods.gradient",
+    "GuidedBackprop": "nn_interpretability.methods.guided_backprop",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
+    "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
     "LRP": "nn_interpretability.methods.lrp",
+    "Saliency": "nn_interpretability.methods.saliency",
+    "SmoothGrad": "nn_interpretability.methods.smoothgrad",
 }
 
-__all__ = ["LRP", "Attribution", "Gradient", "InputXGradient", "__version__"]
+__all__ = [
+    "LRP",
+    "Attribution",
+    "Deconvolution",
+    "ExpectedGradients",
+    "Gradient",
+    "GuidedBackprop",
+    "InputXGradient",
+    "IntegratedGradients",
+    "Saliency",
+    "SmoothGrad",
+    "__version__",
+]
 
 _install_torchvision_finder()
 

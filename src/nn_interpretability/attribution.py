@@ -27,7 +27,8 @@ class Attribution:
     ----------
     values
         Attribution of each input value, of the shape and dtype of the images ``(N, C, H, W)``; for ``target="all"``
-        ``(N, K, C, H, W)``. In units of the score for methods that distribute it, score per input unit for gradients.
+        ``(N, K, C, H, W)``. C is 1 for methods that give one value per pixel, not per channel. In units of the score
+        for methods that distribute it, score per input unit for gradients.
     score
         The explained score of each image (for ``"all"``: of each class), float64, shape ``(N,)`` or ``(N, K)``.
     logits
@@ -43,9 +44,11 @@ class Attribution:
     coverage
         Which operations of the model had a rule: see :class:`~nn_interpretability.engine.coverage.Coverage`.
     reference
-        The reference (baseline) the score is measured from, or None.
+        The reference (baseline) the score is measured from, of the shape of the images, or None.
     trace
         The conservation trace of LRP, where it was asked for.
+    variance
+        For methods that average over noise: the variance of the maps that were averaged, of the shape of ``values``.
     """
 
     values: Tensor
@@ -59,6 +62,7 @@ class Attribution:
     coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reference: Tensor | None = None
     trace: ConservationTrace | None = None
+    variance: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
@@ -111,9 +115,15 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         parameters=first.parameters,
         target_description=first.target_description,
         coverage=first.coverage,
-        reference=first.reference,
+        reference=_concatenate_tensors([part.reference for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
+        variance=_concatenate_tensors([part.variance for part in parts]),
     )
+
+
+def _concatenate_tensors(tensors: list[Tensor | None]) -> Tensor | None:
+    present = [tensor for tensor in tensors if tensor is not None]
+    return torch.cat(present) if present else None
 
 
 def _concatenate_traces(traces: list[ConservationTrace | None]) -> ConservationTrace | None:

@@ -154,6 +154,8 @@ def _draw(explained: Attribution, pixels: Any, output: Path) -> None:
 
 def _summary(explained: Attribution, given: argparse.Namespace) -> str:
     what = "" if explained.target is None else f"class {int(explained.target[0])}, "
+    if explained.score.dim() == 2:
+        return f"{given.method}: {what}{explained.target_description}. Written: {given.output}"
     gap = explained.completeness_error
     conserved = "" if gap is None else f", the sum of the map is {100 * float(gap[0]):.2g} % off"
     return f"{given.method}: {what}score {float(explained.score[0]):.4g}{conserved}. Written: {given.output}"

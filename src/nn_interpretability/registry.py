@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from nn_interpretability.errors import ConfigError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from nn_interpretability.methods.base import Method
 
 JSONSchema = Mapping[str, Any]
@@ -46,9 +48,21 @@ class MethodEntry:
         loaded: type[Method] = getattr(importlib.import_module(self.module), self.name)
         return loaded
 
+    def build(self, model: nn.Module, parameters: Mapping[str, Any]) -> Method:
+        """The method on a model; a method around another one (``of``) is built around it."""
+        given = dict(parameters)
+        if "of" not in self.parameters["properties"]:
+            return self.load()(model, **given)
+        inner = given.pop("of", {})
+        base = method_entry(inner.get("method", _DEFAULT_BASE)).build(model, inner.get("parameters", {}))
+        around: Any = self.load()
+        built: Method = around(base, **given)
+        return built
 
-def _object(properties: Mapping[str, Any]) -> JSONSchema:
-    return {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+
+def _object(properties: Mapping[str, Any], *required: str) -> JSONSchema:
+    schema = {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+    return {**schema, "required": list(required)} if required else schema
 
 
 _STRICT = {"type": "boolean", "description": "raise instead of warn where the method has no rule for an operation"}
@@ -101,7 +115,15 @@ _LRP = _object(
     }
 )
 
-METHODS: Mapping[str, MethodEntry] = {
+_REFERENCE = {"description": "what the image is compared with: one number, or one per channel", **_BOUND}
+_SEED = {"type": "integer", "minimum": 0}
+_ACTIVATIONS = {
+    "enum": ["relu", "all"],
+    "description": "relu: ReLU and its clipped forms; all: every elementwise activation, beyond what the papers define",
+}
+_DEFAULT_BASE = "gradient"
+
+METHODS: dict[str, MethodEntry] = {
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
         name="Gradient",
@@ -123,7 +145,100 @@ METHODS: Mapping[str, MethodEntry] = {
         needs="convolutions, linear layers, pooling, batch norm, elementwise activations; input_bounds for z_box",
         parameters=_LRP,
     ),
+    "saliency": MethodEntry(
+        module="nn_interpretability.methods.saliency",
+        name="Saliency",
+        summary="largest magnitude of the gradient over the channels of each pixel (Simonyan et al. 2013)",
+        needs="any differentiable classifier",
+        parameters=_object({}),
+    ),
+    "guided_backprop": MethodEntry(
+        module="nn_interpretability.methods.guided_backprop",
+        name="GuidedBackprop",
+        summary="gradient with negative signals stopped at every ReLU (Springenberg et al. 2014)",
+        needs="ReLUs",
+        parameters=_object({"activations": _ACTIVATIONS, "strict": _STRICT}),
+    ),
+    "deconvolution": MethodEntry(
+        module="nn_interpretability.methods.deconvolution",
+        name="Deconvolution",
+        summary="reconstruction by the mirrored network, whole or per filter (Zeiler and Fergus 2014)",
+        needs="ReLUs; max-pooling, convolutions, linear layers; a layer for reconstructions per filter",
+        parameters=_object(
+            {
+                "start": {"enum": ["unit", "logits"]},
+                "mode": {"enum": ["activation", "kernel", None]},
+                "layer": {"type": ["string", "null"], "minLength": 1, "description": "dotted name"},
+                "activations": _ACTIVATIONS,
+                "strict": _STRICT,
+            }
+        ),
+    ),
+    "integrated_gradients": MethodEntry(
+        module="nn_interpretability.methods.integrated_gradients",
+        name="IntegratedGradients",
+        summary="mean gradient on the line from a reference, times the difference (Sundararajan et al. 2017)",
+        needs="any differentiable classifier; a reference",
+        parameters=_object(
+            {
+                "reference": _REFERENCE,
+                "steps": {"type": "integer", "minimum": 1},
+                "quadrature": {"enum": ["midpoint", "trapezoid", "left", "right", "gauss_legendre"]},
+                "multiply_by_inputs": {"type": "boolean", "description": "false: the mean gradient alone"},
+            }
+        ),
+    ),
+    "expected_gradients": MethodEntry(
+        module="nn_interpretability.methods.expected_gradients",
+        name="ExpectedGradients",
+        summary="integrated gradients averaged over many references (Erion et al. 2021)",
+        needs="any differentiable classifier; references",
+        parameters=_object(
+            {
+                "references": {
+                    "type": "array",
+                    "items": {"type": "number"},
+                    "minItems": 1,
+                    "description": "constant images",
+                },
+                "samples": {"type": "integer", "minimum": 1},
+                "seed": _SEED,
+            },
+            "references",
+        ),
+    ),
 }
+
+
+def _method_of(methods: Mapping[str, MethodEntry]) -> JSONSchema:
+    """A method and its hyper-parameters, for methods around another one."""
+    schema = _object({"method": {"enum": sorted(methods)}, "parameters": {"type": "object"}}, "method")
+    cases = [
+        {
+            "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
+            "then": {"properties": {"parameters": dict(method.parameters)}},
+        }
+        for name, method in sorted(methods.items())
+    ]
+    return {**schema, "description": f"the method to smooth; {_DEFAULT_BASE} if left out", "allOf": cases}
+
+
+METHODS["smoothgrad"] = MethodEntry(
+    module="nn_interpretability.methods.smoothgrad",
+    name="SmoothGrad",
+    summary="mean map of noisy copies of an image, for any method (Smilkov et al. 2017)",
+    needs="what the method that is smoothed needs",
+    parameters=_object(
+        {
+            "of": _method_of(METHODS),
+            "samples": {"type": "integer", "minimum": 1},
+            "sigma": {"type": "number", "minimum": 0, "description": "noise level in units of scale"},
+            "scale": {"enum": ["range", "std", "absolute"]},
+            "seed": _SEED,
+            "antithetic": {"type": "boolean", "description": "use each noise with both signs"},
+        }
+    ),
+)
 
 
 def method_entry(name: str) -> MethodEntry:
@@ -137,3 +252,19 @@ def method_entry(name: str) -> MethodEntry:
     if name not in METHODS:
         raise ConfigError(f"There is no method {name!r}. The methods are: {', '.join(sorted(METHODS))}.")
     return METHODS[name]
+
+
+def method_modules(name: str, parameters: Mapping[str, Any]) -> list[str]:
+    """The modules of a method and of the method that it is around: what a job that uses it imports.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method.
+    """
+    entry = method_entry(name)
+    modules = [entry.module]
+    if "of" in entry.parameters["properties"]:
+        inner = parameters.get("of", {})
+        modules += method_modules(inner.get("method", _DEFAULT_BASE), inner.get("parameters", {}))
+    return modules

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,8 @@ class ResolvedTarget:
         Class of each image, shape ``(N,)``; None where the target is not one class.
     stacked
         Whether the results keep an axis for targets.
+    function
+        The function of the scores, where the target is one.
     """
 
     description: str
@@ -41,6 +43,16 @@ class ResolvedTarget:
     scores: Tensor
     classes: Tensor | None
     stacked: bool
+    function: ScoreFunction | None = None
+
+    def at(self, output: Tensor) -> ResolvedTarget:
+        """The same target at other scores ``(N, K)`` of the same images.
+
+        Classes and weights stay as they were decided; a function is evaluated, and differentiated, anew.
+        """
+        if self.function is not None:
+            return _function_target(self.function, output, "derivative")
+        return replace(self, scores=(self.starts.double() * output.double()).sum(dim=2))
 
 
 def resolve_target(
@@ -151,13 +163,13 @@ def _weight_target(weights: Tensor, output: Tensor) -> ResolvedTarget:
 def _function_target(function: ScoreFunction, output: Tensor, start: str) -> ResolvedTarget:
     scores = _evaluate(function, output)
     if start == "derivative":
-        return ResolvedTarget("function", _slope(function, output)[None], scores[None].double(), None, stacked=False)
+        return ResolvedTarget("function", _slope(function, output)[None], scores[None].double(), None, False, function)
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
     mean = torch.zeros_like(output, dtype=torch.float64)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         mean += weight * _slope(function, float(node) * output).double()
     change = scores.double() - _evaluate(function, torch.zeros_like(output)).double()
-    return ResolvedTarget("function", mean.to(output.dtype)[None], change[None], None, stacked=False)
+    return ResolvedTarget("function", mean.to(output.dtype)[None], change[None], None, False, function)
 
 
 def _slope(function: ScoreFunction, output: Tensor) -> Tensor:

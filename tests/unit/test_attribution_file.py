@@ -7,7 +7,7 @@ import pytest
 import torch
 import xarray
 
-from nn_interpretability import LRP, Attribution, Gradient
+from nn_interpretability import LRP, Attribution, Gradient, IntegratedGradients, Saliency, SmoothGrad
 from nn_interpretability.errors import BrokenProductError
 from nn_interpretability.models import build_model
 from nn_interpretability.storage.attribution_file import save_attribution
@@ -26,7 +26,7 @@ def model():
 
 
 @pytest.mark.parametrize("target", [None, 3, [1, 2, 3], "all"])
-def test_everything_but_the_reference_comes_back(tmp_path, model, images, target):
+def test_everything_comes_back(tmp_path, model, images, target):
     saved = LRP(model, composite="small_cnn", input_bounds=(0, 1), trace=True).interpret(images, target)
     saved.save(tmp_path / "a.h5")
     loaded = Attribution.load(tmp_path / "a.h5")
@@ -68,3 +68,23 @@ def test_a_flipped_byte_is_found(tmp_path, model, images):
     path.write_bytes(content)
     with pytest.raises(BrokenProductError, match=r"a\.h5"):
         Attribution.load(path)
+
+
+def test_a_reference_and_a_variance_come_back(tmp_path, model, images):
+    smoothed = SmoothGrad(IntegratedGradients(model, reference=images / 2, steps=2), samples=2).interpret(images, "all")
+    smoothed.save(tmp_path / "a.h5")
+    loaded = Attribution.load(tmp_path / "a.h5")
+    assert torch.equal(loaded.reference, images / 2)
+    assert torch.equal(loaded.variance, smoothed.variance)
+    assert loaded.parameters["of"]["method"] == "integrated_gradients"
+
+
+def test_one_value_per_pixel_of_images_in_colour(tmp_path):
+    colour = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(60, 3))
+    saved = Saliency(model).interpret(colour)
+    save_attribution(saved, tmp_path / "a.h5", images=colour)
+    assert torch.equal(Attribution.load(tmp_path / "a.h5").values, saved.values)
+    with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as opened:
+        assert opened["values"].dims == ("sample", "map_channel", "y", "x")
+        assert opened["images"].dims == ("sample", "channel", "y", "x")

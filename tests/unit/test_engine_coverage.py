@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability import (
+    LRP,
+    ExpectedGradients,
+    Gradient,
+    InputXGradient,
+    IntegratedGradients,
+    Saliency,
+    SmoothGrad,
+)
 from nn_interpretability.errors import CoverageError, CoverageWarning
 
 IMAGES = nets.uniform(3, 2, 6, 6, low=0.05)
@@ -120,7 +128,18 @@ def test_strict_refuses_an_operation_without_a_rule(name: str) -> None:
         LRP(with_step(step, **modules), strict=True).interpret(IMAGES, 0)
 
 
-@pytest.mark.parametrize("method", [Gradient, InputXGradient])
+@pytest.mark.parametrize(
+    "method",
+    [
+        Gradient,
+        InputXGradient,
+        Saliency,
+        lambda model: IntegratedGradients(model, steps=2),
+        lambda model: ExpectedGradients(model, references=[0], samples=2),
+        lambda model: SmoothGrad(Gradient(model), samples=2),
+    ],
+    ids=["gradient", "input_x_gradient", "saliency", "integrated", "expected", "smooth"],
+)
 @pytest.mark.parametrize("name", UNCOVERED)
 def test_methods_that_read_the_gradient_cover_everything(name: str, method: Any) -> None:
     step, modules, _ = UNCOVERED[name]

@@ -13,7 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability import (
+    LRP,
+    Deconvolution,
+    ExpectedGradients,
+    Gradient,
+    GuidedBackprop,
+    InputXGradient,
+    IntegratedGradients,
+    Saliency,
+    SmoothGrad,
+)
 from nn_interpretability.errors import CoverageError
 from nn_interpretability.methods.base import Method
 
@@ -85,6 +95,12 @@ METHODS: dict[str, Callable[[nn.Module], Method]] = {
     "lrp_epsilon": lambda model: LRP(model, trace=True),
     "lrp_alpha_beta": lambda model: LRP(model, rule="alpha_beta", alpha=2, beta=1, pooling="proportional"),
     "lrp_z_box": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1), trace=True),
+    "saliency": Saliency,
+    "guided_backprop": lambda model: GuidedBackprop(model, activations="all"),
+    "deconvolution": lambda model: Deconvolution(model, activations="all"),
+    "integrated_gradients": lambda model: IntegratedGradients(model, steps=3),
+    "expected_gradients": lambda model: ExpectedGradients(model, references=[0, 1], samples=3),
+    "smoothgrad": lambda model: SmoothGrad(LRP(model, trace=True), samples=3),
 }
 
 
@@ -235,7 +251,7 @@ def test_memory_is_freed_at_once(method: str, fails: bool) -> None:
             METHODS[method](model).interpret(IMAGES, "all")
         except ZeroDivisionError:
             assert fails
-        assert len(seen) == 3
-        assert [reference() for reference in seen] == [None, None, None]
+        assert len(seen) >= 3
+        assert {reference() for reference in seen} == {None}
     finally:
         gc.enable()

@@ -43,7 +43,8 @@ def test_no_method_is_forgotten() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_schema_has_the_keywords_of_the_constructor(name: str) -> None:
-    assert set(METHODS[name].parameters["properties"]) == set(keywords(name))
+    # "of" names the method that another one goes around; in Python it is the first argument.
+    assert set(METHODS[name].parameters["properties"]) - {"of"} == set(keywords(name))
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in keywords(name).values())
     assert METHODS[name].parameters["additionalProperties"] is False
 
@@ -53,11 +54,13 @@ def test_the_schema_is_one_and_accepts_the_defaults(name: str) -> None:
     schema: Mapping[str, Any] = METHODS[name].parameters
     jsonschema.Draft202012Validator.check_schema(schema)
     for key, parameter in keywords(name).items():
-        assert parameter.default is not inspect.Parameter.empty
+        if parameter.default is inspect.Parameter.empty:
+            assert key in schema["required"]
+            continue
         if key in ("stabilizer", "input_bounds"):
             assert parameter.default is None  # left out of a configuration
             continue
-        jsonschema.validate({key: parameter.default}, schema)
+        jsonschema.validate({key: parameter.default}, {**schema, "required": []})
 
 
 def test_the_schema_knows_all_rules_and_presets() -> None:
@@ -114,7 +117,7 @@ def test_what_the_schema_refuses(parameters: dict[str, Any]) -> None:
 
 def test_an_unknown_name_lists_the_names() -> None:
     assert method_entry("lrp") is METHODS["lrp"]
-    with pytest.raises(ConfigError, match=r"no method 'lpr'. The methods are: gradient, input_x_gradient, lrp"):
+    with pytest.raises(ConfigError, match=r"no method 'lpr'. The methods are: .*gradient, .*lrp"):
         method_entry("lpr")
 
 

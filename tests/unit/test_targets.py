@@ -11,7 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability import (
+    LRP,
+    Deconvolution,
+    ExpectedGradients,
+    Gradient,
+    GuidedBackprop,
+    InputXGradient,
+    IntegratedGradients,
+    Saliency,
+    SmoothGrad,
+)
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.targets import resolve_target
@@ -23,7 +33,18 @@ METHODS: dict[str, Callable[[nn.Module], Method]] = {
     "input_x_gradient": InputXGradient,
     "lrp": lambda model: LRP(model, trace=True),
     "lrp_gamma": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1)),
+    "saliency": Saliency,
+    "guided_backprop": GuidedBackprop,
+    "deconvolution": Deconvolution,
+    "integrated_gradients": lambda model: IntegratedGradients(model, reference=IMAGES.flip(0) / 2, steps=7),
+    "expected_gradients": lambda model: ExpectedGradients(model, references=IMAGES[:3] / 2, samples=7),
+    "smoothgrad": lambda model: SmoothGrad(Gradient(model), samples=4),
+    "smoothgrad of integrated gradients": lambda model: SmoothGrad(
+        IntegratedGradients(model, reference=IMAGES.flip(0) / 2, steps=3), samples=3
+    ),
+    "smoothgrad of guided": lambda model: SmoothGrad(GuidedBackprop(model), samples=4, antithetic=True),
 }
+NOT_LINEAR = {"saliency", "guided_backprop", "deconvolution", "smoothgrad of guided"}  # in the start signal
 
 
 def entropy(scores: Tensor) -> Tensor:
@@ -136,14 +157,14 @@ def test_a_class_per_image_picks_from_all(method: str) -> None:
     assert torch.equal(predicted.target, predicted.logits.argmax(1))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in NOT_LINEAR])
 def test_maps_are_linear_in_the_weights(method: str) -> None:
     explained = METHODS[method](nets.small_cnn(study=False))
     weights = nets.uniform(5, 10, low=-1, seed=8)
-    every = explained.interpret(IMAGES, "all").values
+    every = explained.interpret(IMAGES, "all")
     mixed = explained.interpret(IMAGES, weights)
-    assert nets.relative(mixed.values, torch.einsum("nk,nkchw->nchw", weights, every)) < 1e-12
-    assert torch.allclose(mixed.score, (weights * mixed.logits).sum(1), rtol=1e-14)
+    assert nets.relative(mixed.values, torch.einsum("nk,nkchw->nchw", weights, every.values)) < 1e-12
+    assert torch.allclose(mixed.score, (weights * every.score).sum(1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -223,9 +244,23 @@ def test_chunks_do_not_matter(method: str, target: str) -> None:
         assert nets.relative(parts.score, whole.score) < 1e-12
         assert (parts.target is None) == (whole.target is None)
         assert parts.target is None or torch.equal(parts.target, whole.target)
+        for name in ("reference", "variance"):
+            ours, others = getattr(parts, name), getattr(whole, name)
+            assert (ours is None) == (others is None)
+            assert ours is None or nets.relative(ours, others) < 1e-12
         if whole.trace is not None:
             assert parts.trace.layers == whole.trace.layers
             assert nets.relative(parts.trace.sent, whole.trace.sent) < 1e-12
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_chunk_bounds_the_rows_of_a_forward_pass(method: str) -> None:
+    model, rows = nets.small_cnn(study=False), []
+    model.register_forward_pre_hook(lambda module, given: rows.append(len(given[0])))
+    for chunk in (1, 2, 13):
+        rows.clear()
+        METHODS[method](model).interpret(IMAGES, 3, chunk=chunk)
+        assert max(rows) <= chunk
 
 
 def test_the_target_of_no_rule_is_decided_once() -> None:

@@ -21,7 +21,7 @@ rule attribute:
     params:
         code=lambda wildcards: code_digest(
             "nn_interpretability.study.attribute",
-            method_entry(attribution(wildcards)["method"]).module,
+            *method_modules(attribution(wildcards)["method"], attribution(wildcards)["parameters"]),
             architecture_module(config["models"][attribution(wildcards)["model"]]["architecture"]),
         ),
         architecture=lambda wildcards: config["models"][attribution(wildcards)["model"]]["architecture"],

@@ -10,7 +10,7 @@ from nn_interpretability.config.validate import checked
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
-from nn_interpretability.registry import method_entry
+from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.tables import TABLES
 from nn_interpretability.storage.lock import RunLock
 

@@ -92,18 +92,25 @@ class Forward:
             raise DataError(f"The model returns NaN or infinite scores for the images at positions {bad[:10]}.")
         return output.detach()
 
-    def pull(self, start: Tensor, *, last: bool) -> Sequence[Tensor]:
+    def pull(self, start: Tensor, *, last: bool, source: Tensor | None = None) -> Sequence[Tensor]:
         """One backward pass: the gradients at the leaves.
 
         Parameters
         ----------
         start
-            Start signal at the scores, shape ``(N, K)``.
+            Start signal, of the shape of the scores ``(N, K)``, or of ``source``.
         last
             Whether the graph may be freed afterwards.
+        source
+            A tensor of the forward pass to start from, instead of the scores.
         """
-        gradients = torch.autograd.grad(self._output, self.leaves, start, retain_graph=not last, allow_unused=True)
+        top = self._output if source is None else source
+        gradients = torch.autograd.grad(top, self.leaves, start, retain_graph=not last, allow_unused=True)
         return [
             torch.zeros_like(leaf) if gradient is None else gradient
             for leaf, gradient in zip(self.leaves, gradients, strict=True)
         ]
+
+    def release(self) -> None:
+        """Let go of the graph: the scores stay, and no backward pass can follow."""
+        self._output = self.output

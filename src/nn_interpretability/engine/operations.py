@@ -146,6 +146,19 @@ def bind_linear(
     return values, weight, bias, tuple(args[3:]), options
 
 
+def linear_in_input(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a product, a quotient or a matrix product is linear in what depends on the explained input.
+
+    It is where one operand alone depends on the input, and is not what is divided by.
+    """
+    if len(depends_on_input(tensors_in((args, kwargs)))) > 1:
+        return False
+    if name not in QUOTIENTS:
+        return True
+    divisor = args[1] if len(args) > 1 else kwargs.get("other")
+    return not name.startswith("r") and not (isinstance(divisor, Tensor) and divisor.requires_grad)
+
+
 def replace_input(
     args: tuple[Any, ...], kwargs: dict[str, Any], values: Tensor
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:

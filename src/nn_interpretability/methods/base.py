@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class Method(ABC):
     """
 
     name: ClassVar[str]
-    conserving: ClassVar[bool] = False
+    conserving: bool = False
     start: ClassVar[Literal["derivative", "path"]] = "derivative"
 
     def __init__(self, model: nn.Module) -> None:
@@ -65,7 +65,8 @@ class Method(ABC):
             sequence or tensor of N ints: one class per image. ``"all"``: every class, with one forward pass. A tensor
             of weights ``(N, K)``: the weighted sum of the scores. A function ``(N, K) -> (N,)`` of the scores.
         chunk
-            Images explained at a time, to bound memory; None for all at once.
+            Rows in one forward pass, to bound memory: images, or points of the paths and noisy copies of images for
+            methods that need several. None: all images at once, points and copies in blocks of moderate size.
 
         Returns
         -------
@@ -89,34 +90,74 @@ class Method(ABC):
         self._check_images(images)
         size = len(images) if chunk is None else _checked_chunk(chunk)
         target = for_images(target, len(images))
-        parts = [
-            self._interpret_batch(images[begin : begin + size], _part_of(target, begin, size))
-            for begin in range(0, len(images), size)
-        ]
+        parts = []
+        for begin in range(0, len(images), size):
+            batch = images[begin : begin + size]
+            part = self.for_samples(torch.arange(begin, begin + len(batch)), images)
+            with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
+                batch = batch.clone() if batch.is_inference() else batch
+                parts.append(part.explain(batch, _part_of(target, begin, size), chunk))
         whole = concatenate(parts)
-        warn_of_uncovered(type(self).__name__, whole.coverage.get("uncovered", {}), stacklevel=2)
+        self._warn(whole, stacklevel=2)
         self._check_values(whole.values)
         return whole
 
-    def _interpret_batch(self, images: Tensor, target: Target) -> Attribution:
-        with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
-            forward = self._forward(images.clone() if images.is_inference() else images)
-            resolved = resolve_target(target, forward.output, start=self.start)
-            maps = torch.stack(self._maps(forward, resolved))
-            trace = self._trace(resolved, maps)
-        values = maps.movedim(0, 1) if resolved.stacked else maps[0]
-        return Attribution(
-            values=values.detach(),
-            score=resolved.scores.T if resolved.stacked else resolved.scores[0],
-            logits=forward.output,
-            target=resolved.classes,
-            conserving=self.conserving,
-            method=self.name,
-            parameters=dict(self.parameters),
-            target_description=resolved.description,
-            coverage=forward.coverage.describe(),
-            trace=trace,
-        )
+    def for_samples(self, index: Tensor, images: Tensor) -> Self:
+        """The same method for some of the images; hyper-parameters with one entry per image follow it.
+
+        Parameters
+        ----------
+        index
+            Positions of the images, in any order, repeated or not.
+        images
+            All images that hyper-parameters have entries for.
+
+        Raises
+        ------
+        ConfigError
+            If a hyper-parameter does not fit the images.
+        """
+        return self
+
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch: what :meth:`interpret` calls, and methods around other methods.
+
+        The model is in evaluation mode, none of its parameters asks for gradients, and gradients are recorded.
+
+        Parameters
+        ----------
+        images, target
+            As for :meth:`interpret`, checked.
+        chunk
+            Rows in one forward pass, for methods that need several rows per image.
+        """
+        forward = self._forward(images)
+        resolved = self._resolve(target, forward.output)
+        maps = torch.stack(self._maps(forward, resolved))
+        return self._result(forward, resolved, maps, trace=self._trace(resolved, maps))
+
+    def _resolve(self, target: Target, output: Tensor) -> ResolvedTarget:
+        """Decide the target; methods with a start signal of their own override it."""
+        return resolve_target(target, output, start=self.start)
+
+    def _result(self, forward: Forward, resolved: ResolvedTarget, maps: Tensor, **details: Any) -> Attribution:
+        """The result from maps ``(M, N, ...)``, one for each start of the target."""
+        found: dict[str, Any] = {
+            "values": (maps.movedim(0, 1) if resolved.stacked else maps[0]).detach(),
+            "score": resolved.scores.T if resolved.stacked else resolved.scores[0],
+            "logits": forward.output,
+            "target": resolved.classes,
+            "conserving": self.conserving,
+            "method": self.name,
+            "parameters": dict(self.parameters),
+            "target_description": resolved.description,
+            "coverage": forward.coverage.describe(),
+        }
+        return Attribution(**(found | details))
+
+    def _warn(self, result: Attribution, *, stacklevel: int) -> None:
+        """Say, once for all batches, what the method had no rule for."""
+        warn_of_uncovered(type(self).__name__, result.coverage.get("uncovered", {}), stacklevel=stacklevel + 1)
 
     def _maps(self, forward: Forward, resolved: ResolvedTarget) -> list[Tensor]:
         last = len(resolved.starts) - 1
@@ -165,9 +206,32 @@ class Method(ABC):
             )
 
 
+_ROWS, _VALUES = 250, 2**21  # larger batches of small images fall out of the cache; larger images cost memory
+
+
+def rows_per_image(images: Tensor, chunk: int | None) -> int:
+    """How many rows of each image go into one forward pass, for methods that need several; at least 1."""
+    if chunk is None:
+        chunk = min(_ROWS, _VALUES // max(images[0].numel(), 1))
+    return max(1, chunk // len(images))
+
+
+def checked_count(name: str, value: int) -> int:
+    """A number of steps or samples, at least 1.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name}={value!r} is not allowed: give an integer >= 1.")
+    return value
+
+
 def _checked_chunk(chunk: int) -> int:
     if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
-        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of images to explain at a time, or None.")
+        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of rows in one forward pass, or None.")
     return chunk
 
 

@@ -25,7 +25,7 @@ class InputXGradient(Method):
     """
 
     name: ClassVar[str] = "input_x_gradient"
-    conserving: ClassVar[bool] = True
+    conserving = True
 
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
         return leaves[0] * gradients[0]

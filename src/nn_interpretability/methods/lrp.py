@@ -78,7 +78,7 @@ class LRP(Method):
     """
 
     name: ClassVar[str] = "lrp"
-    conserving: ClassVar[bool] = True
+    conserving = True
     start: ClassVar[Literal["derivative", "path"]] = "path"
 
     def __init__(

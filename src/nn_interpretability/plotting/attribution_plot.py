@@ -61,8 +61,9 @@ def plot_attribution(attribution: Attribution, images: Tensor | None = None) -> 
         for column, title in enumerate(_titles(attribution)):
             axes[0, column].set_title(typeset(title), fontsize=HEADING_PT)
         if rows > 1:
+            counted = "class" if attribution.target_description == "all" else "filter"
             for row in range(rows):
-                axes[shown - rows + row, 0].set_ylabel(f"class {row}")
+                axes[shown - rows + row, 0].set_ylabel(f"{counted} {row}")
         ticks = [-limit, 0.0, limit]
         figure.colorbar(drawn[0], ax=axes, shrink=0.8).set_ticks(ticks, labels=[_number(tick) for tick in ticks])
     return figure
@@ -85,6 +86,6 @@ def _number(value: float) -> str:
 def _titles(attribution: Attribution) -> list[str]:
     """Explained class and score of each column."""
     scores = attribution.score.tolist()
-    if attribution.target is None:
+    if attribution.target is None or attribution.score.dim() == 2:
         return ["" if isinstance(score, list) else f"score {score:.2f}" for score in scores]
     return [f"class {c}, score {s:.2f}" for c, s in zip(attribution.target.tolist(), scores, strict=True)]

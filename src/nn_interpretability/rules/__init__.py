@@ -3,6 +3,7 @@
 ==================  =======================================================================
 :mod:`.linear`      rules of linear layers as data, and the surrogate that carries them out
 :mod:`.activation`  activations: relevance passes through, as the secant
+:mod:`.relu`        the rulebook of guided backpropagation and deconvolution
 :mod:`.pooling`     max-pooling: winner takes all, or in proportion
 :mod:`.affine`      batch norm that no linear layer precedes
 :mod:`.composite`   which rule for which layer

@@ -1,8 +1,8 @@
-"""Activations pass relevance on unchanged."""
+"""Activations: a backward pass of one's own, above all relevance that passes unchanged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,10 +27,17 @@ class Secant(Surrogate):
         return (gradient * self._slope,)
 
 
-def pass_through(call: Call) -> Treated | None:
-    """Run an elementwise activation with the secant as slope; None where its input is not the first argument.
+def replaced(call: Call, surrogate: Callable[[Tensor, Tensor], Surrogate]) -> Treated | None:
+    """Run an elementwise activation with another backward pass; None where its input is not the first argument.
 
     An in-place activation writes its result into its input, as the model expects.
+
+    Parameters
+    ----------
+    call
+        The activation.
+    surrogate
+        Makes the backward pass from the values before and after the activation, both detached.
     """
     before = first_input(call.args, call.kwargs)
     if before is None or not before.requires_grad:
@@ -40,5 +47,10 @@ def pass_through(call: Call) -> Treated | None:
     with torch.no_grad():
         after = call.on(scratch)
     in_place = changed_in_place(scratch, version)
-    grafted = graft(after, Secant(before.detach(), after), [before])
+    grafted = graft(after, surrogate(before.detach(), after), [before])
     return Treated(before.copy_(grafted) if in_place else grafted)
+
+
+def pass_through(call: Call) -> Treated | None:
+    """Run an elementwise activation with the secant as slope; None where its input is not the first argument."""
+    return replaced(call, Secant)

@@ -23,8 +23,7 @@ from nn_interpretability.engine.operations import (
     LinearOperation,
     bind_linear,
     changed_in_place,
-    depends_on_input,
-    tensors_in,
+    linear_in_input,
 )
 from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.engine.surrogate import behind_weights, graft
@@ -225,24 +224,14 @@ class LRPRulebook:
     @staticmethod
     def _product(call: Call) -> Treatment:
         """A product with constants is linear; a product of two things that depend on the input has no rule."""
-        depending = depends_on_input(tensors_in((call.args, call.kwargs)))
-        return Uncovered(call.name) if len(depending) > 1 or _divides_by_input(call) else Passed()
+        return Passed() if linear_in_input(call.name, call.args, call.kwargs) else Uncovered(call.name)
 
     def _matrix_product(self, call: Call) -> Treatment:
         """A product with a constant matrix is a layer that only LRP-0 has an answer for, which is the gradient."""
-        if len(depends_on_input(tensors_in((call.args, call.kwargs)))) > 1:
+        if not linear_in_input(call.name, call.args, call.kwargs):
             return Uncovered(call.name)
         only_zero = self._settings.defaults["rule"] == "0" and self._settings.composite is None
         return Passed() if only_zero else Uncovered(f"{call.name} with a constant matrix")
-
-
-def _divides_by_input(call: Call) -> bool:
-    if call.name not in QUOTIENTS:
-        return False
-    if call.name.startswith("r"):
-        return True
-    divisor = call.args[1] if len(call.args) > 1 else call.kwargs.get("other")
-    return isinstance(divisor, Tensor) and divisor.requires_grad
 
 
 def pooling_rule(settings: RuleSettings, default: PoolingRule) -> PoolingRule:

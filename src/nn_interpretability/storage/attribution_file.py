@@ -1,15 +1,18 @@
 """Attributions in HDF5: the layout ``attribution/1``.
 
-==========================  =============================================================================
-``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``
+==========================  =====================================================================================
+``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``; the axis
+                            is ``map_channel``, of length 1, where there is one value per pixel for several channels
 ``images``                  the explained images, where they were given
 ``output``                  the explained score ``[sample]`` (``[sample, target]``), float64
 ``logits, probabilities``   scores of the model and their softmax ``[sample, class]``
 ``predicted, target``       class of the largest score, and the explained class, ``[sample]``
 ``label``                   true class ``[sample]``, where it is known
 ``completeness_error``      relative gap between the sum of a map and its score, for methods that sum to it
+``reference``               what the score is measured from, of the shape of the images, where there is one
+``variance``                variance of maps that were averaged, of the shape of ``values``, where there were several
 ``trace_*``                 the conservation trace ``[layer, sample]``, where it was kept
-==========================  =============================================================================
+==========================  =====================================================================================
 """
 
 from __future__ import annotations
@@ -103,6 +106,8 @@ def load_attribution(path: Path | str) -> Attribution:
         parameters=params["parameters"],
         target_description=params["target"],
         coverage=params["coverage"],
+        reference=tensor("reference") if "reference" in product.arrays else None,
+        variance=tensor("variance") if "variance" in product.arrays else None,
         trace=_load_trace(product) if "trace_received" in product.arrays else None,
     )
 
@@ -112,17 +117,27 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
     pixels = _PIXELS[attribution.values.dim() - stacked]
     samples = ("sample", "target") if stacked else ("sample",)
     logits = attribution.logits.double()
+    given = next((t for t in (images, attribution.reference) if t is not None), None)
+    maps = pixels
+    if given is not None and given.shape[1] != attribution.values.shape[1 + stacked]:
+        maps = ("map_channel", *pixels[1:])  # one value per pixel, for images of several channels
     arrays = {
-        "values": Array(_numpy(attribution.values), (*samples, *pixels)),
+        "values": Array(_numpy(attribution.values), (*samples, *maps)),
         "output": Array(_numpy(attribution.score), samples),
         "logits": Array(_numpy(attribution.logits), ("sample", "class")),
         "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
         "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
     }
-    optional = {"images": images, "label": label, "target": attribution.target}
-    for name, value in optional.items():
+    optional = {
+        "images": (images, ("sample", *pixels)),
+        "reference": (attribution.reference, ("sample", *pixels)),
+        "variance": (attribution.variance, (*samples, *maps)),
+        "label": (label, ("sample",)),
+        "target": (attribution.target, ("sample",)),
+    }
+    for name, (value, dims) in optional.items():
         if value is not None:
-            arrays[name] = Array(_numpy(value), ("sample", *pixels) if name == "images" else ("sample",))
+            arrays[name] = Array(_numpy(value), dims)
     error = attribution.completeness_error
     if error is not None:
         arrays["completeness_error"] = Array(_numpy(error), samples)

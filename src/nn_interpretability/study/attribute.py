@@ -69,7 +69,7 @@ def attribute(
     options = dict(parameters)
     if "trace" in entry.parameters["properties"]:
         options.setdefault("trace", True)
-    explained = entry.load()(model, **options).interpret(
+    explained = entry.build(model, options).interpret(
         images, {"label": labels, "predicted": None, "all": "all"}[target]
     )
     LOGGER.info("%s explained %d pictures on %s", method, len(images), device)

@@ -75,7 +75,7 @@ def explain_picture(
     if natural and "input_bounds" in entry.parameters["properties"]:
         options.setdefault("input_bounds", _normalised_bounds())
     images = _normalise(pixels) if natural else pixels
-    return entry.load()(network, **options).interpret(images, target), pixels
+    return entry.build(network, options).interpret(images, target), pixels
 
 
 def _network(name: str) -> nn.Module:

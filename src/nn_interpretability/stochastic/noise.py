@@ -1,0 +1,65 @@
+r"""Random numbers as a function of a key: (seed, source, draw) and nothing else.
+
+The numbers of one draw do not depend on which draws were made before, on the batch, or on the number of processes. Raw
+words of the counter-based generator Philox 4x64-10 (Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3),
+whose stream NumPy guarantees, become uniform numbers by their upper 52 bits, and normal numbers by the inverse of the
+normal distribution function: one word for each number, always.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from nn_interpretability.errors import ConfigError
+
+_WORD = 2**64
+_BITS = 52
+
+
+def checked_seed(seed: int) -> int:
+    """The seed, if it is an integer from 0 to 2**64 - 1.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < _WORD:
+        raise ConfigError(f"seed={seed!r} is not allowed: give an integer from 0 to 2**64 - 1.")
+    return int(seed)
+
+
+def words(seed: int, draw: int, count: int, *, source: int = 0) -> npt.NDArray[np.uint64]:
+    """The first ``count`` raw words of a draw.
+
+    Parameters
+    ----------
+    seed, source
+        The key: which experiment, and which random operation of it.
+    draw
+        Number of the draw, from 0. Draws are 2**128 words apart, so that none runs into the next.
+    count
+        How many words.
+    """
+    generator = np.random.Philox(key=[checked_seed(seed), source], counter=[0, 0, draw, 0])
+    raw: npt.NDArray[np.uint64] = generator.random_raw(count)
+    return raw
+
+
+def uniforms(seed: int, draw: int, shape: tuple[int, ...], *, source: int = 0) -> npt.NDArray[np.float64]:
+    r"""Uniform numbers :math:`(k + \frac12)\,2^{-52}`, strictly between 0 and 1 and symmetric about 1/2.
+
+    Parameters as in :func:`words`; ``shape`` instead of a count.
+    """
+    upper = words(seed, draw, math.prod(shape), source=source) >> np.uint64(64 - _BITS)
+    return ((upper.astype(np.float64) + 0.5) * 2.0**-_BITS).reshape(shape)
+
+
+def normals(seed: int, draw: int, shape: tuple[int, ...], *, source: int = 0) -> npt.NDArray[np.float64]:
+    """Standard normal numbers, within 8.3 standard deviations; parameters as in :func:`uniforms`."""
+    drawn: npt.NDArray[np.float64] = ndtri(uniforms(seed, draw, shape, source=source))
+    return drawn
