@@ -66,7 +66,7 @@ def test_a_picture_without_its_batch_axis_is_not_explained_by_accident(method: A
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("chunk", [0, -1, 1.5, True, "2"])
 def test_chunks_that_are_not_allowed(chunk: Any, method: Any) -> None:
-    with pytest.raises(ConfigError, match=f"chunk={chunk!r} is not allowed: give the number of images"):
+    with pytest.raises(ConfigError, match=f"chunk={chunk!r} is not allowed: give the number of rows"):
         method(nets.small_cnn(study=False)).interpret(IMAGES, 0, chunk=chunk)
 
 

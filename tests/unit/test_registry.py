@@ -21,8 +21,9 @@ from nn_interpretability.rules.linear import _NAMES as RULES
 
 
 def keywords(name: str) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(METHODS[name].load().__init__).parameters
-    return {key: value for key, value in parameters.items() if key not in ("self", "model")}
+    """All arguments but the first, which is the model, or the method that this one goes around."""
+    _, _, *parameters = inspect.signature(METHODS[name].load().__init__).parameters.values()
+    return {parameter.name: parameter for parameter in parameters}
 
 
 @pytest.mark.parametrize("name", METHODS)
