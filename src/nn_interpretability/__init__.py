@@ -16,6 +16,7 @@ from nn_interpretability._torchvision import install as _install_torchvision_fin
 if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
     from nn_interpretability.methods.deconvolution import Deconvolution
+    from nn_interpretability.methods.deeplift import DeepLIFT
     from nn_interpretability.methods.expected_gradients import ExpectedGradients
     from nn_interpretability.methods.gradient import Gradient
     from nn_interpretability.methods.guided_backprop import GuidedBackprop
@@ -31,6 +32,7 @@ _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
+    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "Gradient": "nn_interpretability.methods.gradient",
     "GuidedBackprop": "nn_interpretability.methods.guided_backprop",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
@@ -44,6 +46,7 @@ __all__ = [
     "LRP",
     "Attribution",
     "Deconvolution",
+    "DeepLIFT",
     "ExpectedGradients",
     "Gradient",
     "GuidedBackprop",

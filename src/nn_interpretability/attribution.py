@@ -44,7 +44,10 @@ class Attribution:
     coverage
         Which operations of the model had a rule: see :class:`~nn_interpretability.engine.coverage.Coverage`.
     reference
-        The reference (baseline) the score is measured from, of the shape of the images, or None.
+        The reference (baseline) the score is measured from, of the shape of the images; ``(N, M, C, H, W)`` for the
+        mean over M references; None for methods without one.
+    multipliers
+        Attribution per unit of difference from the reference, of the shape of ``values``, for methods that have it.
     trace
         The conservation trace of LRP, where it was asked for.
     variance
@@ -61,6 +64,7 @@ class Attribution:
     target_description: str
     coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reference: Tensor | None = None
+    multipliers: Tensor | None = None
     trace: ConservationTrace | None = None
     variance: Tensor | None = None
 
@@ -116,6 +120,7 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         target_description=first.target_description,
         coverage=first.coverage,
         reference=_concatenate_tensors([part.reference for part in parts]),
+        multipliers=_concatenate_tensors([part.multipliers for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
         variance=_concatenate_tensors([part.variance for part in parts]),
     )

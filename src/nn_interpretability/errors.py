@@ -25,3 +25,7 @@ class CoverageError(RuntimeError):
 
 class CoverageWarning(UserWarning):
     """The model uses an operation for which the method has no rule; the plain gradient was used there."""
+
+
+class CompletenessWarning(UserWarning):
+    """The values of a map do not sum to what the method promises."""

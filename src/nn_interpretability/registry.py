@@ -123,7 +123,30 @@ _ACTIVATIONS = {
 }
 _DEFAULT_BASE = "gradient"
 
+_DEEPLIFT_RULE = {"enum": ["rescale", "reveal_cancel"]}
+_DEEPLIFT = _object(
+    {
+        "rule": {
+            "oneOf": [
+                _DEEPLIFT_RULE,
+                {"type": "object", "minProperties": 1, "additionalProperties": _DEEPLIFT_RULE},
+            ]
+        },
+        "reference": _REFERENCE,
+        "pool_order": {"enum": ["relu_first", "as_built"]},
+        "mean_subtraction": {"type": "boolean"},
+        "strict": _STRICT,
+    }
+)
+
 METHODS: dict[str, MethodEntry] = {
+    "deeplift": MethodEntry(
+        module="nn_interpretability.methods.deeplift",
+        name="DeepLIFT",
+        summary="contributions to the difference from a reference, by Rescale or RevealCancel (Shrikumar et al. 2017)",
+        needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
+        parameters=_DEEPLIFT,
+    ),
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
         name="Gradient",

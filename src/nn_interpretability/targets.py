@@ -51,12 +51,16 @@ class ResolvedTarget:
         Classes and weights stay as they were decided; a function is evaluated, and differentiated, anew.
         """
         if self.function is not None:
-            return _function_target(self.function, output, "derivative")
+            return _function_target(self.function, output, "derivative", None)
         return replace(self, scores=(self.starts.double() * output.double()).sum(dim=2))
 
 
 def resolve_target(
-    target: Target, output: Tensor, *, start: Literal["derivative", "path"] = "derivative"
+    target: Target,
+    output: Tensor,
+    *,
+    start: Literal["derivative", "path"] = "derivative",
+    origin: Tensor | None = None,
 ) -> ResolvedTarget:
     r"""Decide a target once, for scores that have been computed.
 
@@ -70,8 +74,12 @@ def resolve_target(
         Scores, shape ``(N, K)``.
     start
         For a function only. ``"derivative"`` starts from its derivative. ``"path"`` starts from the mean derivative
-        along the straight line from 0, :math:`\int_0^1 \partial t(\tau z) / \partial z_k \, d\tau` (Gauss-Legendre, 32
-        points), for which :math:`\sum_k s_k z_k = t(z) - t(0)`: what a method that conserves relevance needs.
+        along the straight line from the origin :math:`z^0` (0 if there is none),
+        :math:`\int_0^1 \partial t(z^0 + \tau (z - z^0)) / \partial z_k \, d\tau` (Gauss-Legendre, 32 points), for which
+        :math:`\sum_k s_k (z_k - z^0_k) = t(z) - t(z^0)`: what a method that conserves relevance needs.
+    origin
+        Scores of a reference, of the shape of ``output``, from which what is explained is measured: a class has the
+        score :math:`z_c - z^0_c`. Classes are chosen by ``output`` alone. None for methods without a reference.
 
     Raises
     ------
@@ -79,16 +87,39 @@ def resolve_target(
         If the target does not fit the scores.
     """
     if callable(target):
-        return _function_target(target, output, start)
+        return _function_target(target, output, start, origin)
+    change = output.double() if origin is None else output.double() - origin.double()
     if isinstance(target, str):
-        return _all_classes(target, output)
+        return _all_classes(target, output, change)
     if target is None:
-        return _class_target(output.argmax(dim=1), output, "predicted")
+        return _class_target(output.argmax(dim=1), output, change, "predicted")
     values = _as_tensor(target).to(output.device)
     if values.is_floating_point():
-        return _weight_target(values, output)
+        return _weight_target(values, output, change)
     description = f"class {int(values)}" if values.dim() == 0 else "classes"
-    return _class_target(values, output, description)
+    return _class_target(values, output, change, description)
+
+
+def less_the_mean(resolved: ResolvedTarget, change: Tensor) -> ResolvedTarget:
+    r"""The same target with the mean over all classes taken off: :math:`e_c - 1/K` in place of :math:`e_c`.
+
+    Parameters
+    ----------
+    resolved
+        A target that is linear in the scores.
+    change
+        Scores, less those of the origin if there is one, shape ``(N, K)``.
+
+    Raises
+    ------
+    ConfigError
+        If the target is a function.
+    """
+    if resolved.description == "function":
+        raise ConfigError("mean_subtraction=True is for targets that are classes or weights, not for a function.")
+    starts = resolved.starts - resolved.starts.mean(dim=2, keepdim=True)
+    shares = resolved.starts.double().sum(dim=2)
+    return replace(resolved, starts=starts, scores=resolved.scores - shares * change.double().mean(dim=1))
 
 
 def for_images(target: Target, samples: int) -> Target:
@@ -121,7 +152,7 @@ def _as_tensor(target: int | Sequence[int] | Tensor) -> Tensor:
     return values
 
 
-def _class_target(classes: Tensor, output: Tensor, description: str) -> ResolvedTarget:
+def _class_target(classes: Tensor, output: Tensor, change: Tensor, description: str) -> ResolvedTarget:
     samples, count = output.shape
     if classes.dtype == torch.bool or classes.is_complex() or classes.dim() > 1:
         raise ConfigError(
@@ -135,19 +166,19 @@ def _class_target(classes: Tensor, output: Tensor, description: str) -> Resolved
         raise ConfigError(f"target={worst} is not a class of this model: its classes are 0 to {count - 1}.")
     classes = classes.to(torch.int64).expand(samples)
     start = torch.zeros_like(output).scatter_(1, classes[:, None], 1.0)
-    scores = output.gather(1, classes[:, None])[:, 0]
-    return ResolvedTarget(description, start[None], scores[None].double(), classes.clone(), stacked=False)
+    scores = change.gather(1, classes[:, None])[:, 0]
+    return ResolvedTarget(description, start[None], scores[None], classes.clone(), stacked=False)
 
 
-def _all_classes(target: str, output: Tensor) -> ResolvedTarget:
+def _all_classes(target: str, output: Tensor, change: Tensor) -> ResolvedTarget:
     if target != "all":
         raise ConfigError(f"target={target!r} is not allowed: the only word is 'all', for all classes at once.")
     count = output.shape[1]
     starts = torch.eye(count, dtype=output.dtype, device=output.device)[:, None, :].expand(-1, len(output), -1)
-    return ResolvedTarget("all", starts, output.T.double(), None, stacked=True)
+    return ResolvedTarget("all", starts, change.T, None, stacked=True)
 
 
-def _weight_target(weights: Tensor, output: Tensor) -> ResolvedTarget:
+def _weight_target(weights: Tensor, output: Tensor, change: Tensor) -> ResolvedTarget:
     if weights.shape != output.shape:
         raise ConfigError(
             f"The target weights have shape {tuple(weights.shape)}, the scores {tuple(output.shape)}: they must agree. "
@@ -156,19 +187,21 @@ def _weight_target(weights: Tensor, output: Tensor) -> ResolvedTarget:
     if not bool(torch.isfinite(weights).all()):
         raise ConfigError("The target weights contain NaN or infinite values.")
     weights = weights.to(output)
-    scores = (weights.double() * output.double()).sum(dim=1)
+    scores = (weights.double() * change).sum(dim=1)
     return ResolvedTarget("weights", weights[None], scores[None], None, stacked=False)
 
 
-def _function_target(function: ScoreFunction, output: Tensor, start: str) -> ResolvedTarget:
-    scores = _evaluate(function, output)
+def _function_target(function: ScoreFunction, output: Tensor, start: str, origin: Tensor | None) -> ResolvedTarget:
+    scores = _evaluate(function, output).double()
     if start == "derivative":
-        return ResolvedTarget("function", _slope(function, output)[None], scores[None].double(), None, False, function)
+        base = 0.0 if origin is None else _evaluate(function, origin).double()
+        return ResolvedTarget("function", _slope(function, output)[None], (scores - base)[None], None, False, function)
+    begin = torch.zeros_like(output) if origin is None else origin
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
     mean = torch.zeros_like(output, dtype=torch.float64)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        mean += weight * _slope(function, float(node) * output).double()
-    change = scores.double() - _evaluate(function, torch.zeros_like(output)).double()
+        mean += weight * _slope(function, begin + float(node) * (output - begin)).double()
+    change = scores - _evaluate(function, begin).double()
     return ResolvedTarget("function", mean.to(output.dtype)[None], change[None], None, False, function)
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from nn_interpretability import (
     LRP,
     Deconvolution,
+    DeepLIFT,
     ExpectedGradients,
     Gradient,
     GuidedBackprop,
@@ -91,6 +92,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 METHODS: dict[str, Callable[[nn.Module], Method]] = {
     "gradient": Gradient,
     "input_x_gradient": InputXGradient,
+    "deeplift": lambda model: DeepLIFT(model, rule="reveal_cancel"),
     "lrp_0": lambda model: LRP(model, rule="0"),
     "lrp_epsilon": lambda model: LRP(model, trace=True),
     "lrp_alpha_beta": lambda model: LRP(model, rule="alpha_beta", alpha=2, beta=1, pooling="proportional"),

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability import LRP, DeepLIFT, Gradient, InputXGradient
 from nn_interpretability.errors import ConfigError, DataError
 
-METHODS = [Gradient, InputXGradient, LRP]
+METHODS = [DeepLIFT, Gradient, InputXGradient, LRP]
 IMAGES = nets.uniform(3, 1, 28, 28)
 
 

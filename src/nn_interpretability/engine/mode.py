@@ -36,14 +36,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Treated:
-    """A rule of the method handled the call: its result, grafted."""
+    """A rule of the method handled the call: its result, grafted; and how to log it, if not by the call's name."""
 
     result: Any
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class Passed:
-    """The plain gradient is the method's own answer for this call."""
+    """The plain gradient is the method's own answer for this call; its result, if the rulebook has run it already."""
+
+    result: Any = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ class SurrogateMode(TorchFunctionMode):
         made_by = [tensor.grad_fn for tensor in inputs]
         carried = None if self.bounds is None else self.bounds.carried(call.name, args, call.kwargs)
         treatment = self._rulebook.treat(call, self)
-        result = treatment.result if isinstance(treatment, Treated) else call.run()
+        ready = None if isinstance(treatment, Uncovered) else treatment.result
+        result = call.run() if ready is None else ready
         outputs = depends_on_input(tensors_in(result))
         if outputs:
             self._log(call, treatment)
@@ -119,7 +123,7 @@ class SurrogateMode(TorchFunctionMode):
 
     def _log(self, call: Call, treatment: Treatment) -> None:
         if isinstance(treatment, Treated):
-            self._coverage.ruled[call.name] += 1
+            self._coverage.ruled[treatment.name or call.name] += 1
         elif isinstance(treatment, Uncovered):
             self._coverage.uncovered[treatment.name] += 1
         else:

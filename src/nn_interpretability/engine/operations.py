@@ -23,6 +23,18 @@ SMOOTH_ACTIVATIONS = _names(
     softplus softshrink softsign tanh tanhshrink threshold clamp clip"""
 )
 
+# Other elementwise functions of one tensor.
+FUNCTIONS = _names(
+    """abs absolute exp exp2 expm1 log log1p log2 log10 sqrt rsqrt square pow sin cos sinh cosh asinh atan arctan erf
+    reciprocal"""
+)
+
+# Never decreasing (given settings that are not negative), so that they commute with max-pooling.
+MONOTONE_ACTIVATIONS = _names(
+    """relu relu6 hardtanh clamp clip sigmoid tanh softplus selu hardsigmoid logsigmoid log_sigmoid softsign
+    leaky_relu elu celu"""
+)
+
 MAX_POOL = frozenset(
     f"{prefix}max_pool{dimension}d{suffix}"
     for prefix in ("", "adaptive_")
@@ -44,12 +56,22 @@ TRANSPARENT = _names(
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout copy"""
 )
 
+# Among these: what adds, what averages, what can move the batch axis, and what may drop values at random.
+SUMS = _names("add iadd radd sub isub rsub subtract")
+AVERAGES = _names(
+    """sum mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+    interpolate upsample"""
+)
+REORDERING = _names("permute transpose t movedim moveaxis swapaxes")
+DROPOUT = _names("dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout")
+
 # Linear as long as only one operand depends on the input; of the quotient x / y only x may.
 PRODUCTS = _names("mul imul rmul multiply")
 QUOTIENTS = _names("div idiv truediv itruediv divide rtruediv rdiv")
 
 # With one operand that depends on the input these are linear layers, but not in the form that rules take.
 MATRIX_PRODUCTS = _names("matmul rmatmul mm bmm addmm einsum bilinear")
+CONTRACTIONS = MATRIX_PRODUCTS - {"addmm", "bilinear"}  # the ones that add nothing
 
 # Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved or averaged.
 MONOTONE = (TRANSPARENT | BATCH_NORM | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(

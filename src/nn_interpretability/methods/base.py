@@ -96,10 +96,11 @@ class Method(ABC):
             part = self.for_samples(torch.arange(begin, begin + len(batch)), images)
             with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
                 batch = batch.clone() if batch.is_inference() else batch
-                parts.append(part.explain(batch, _part_of(target, begin, size), chunk))
+                parts.append(part.explain(batch, _part_of(target, slice(begin, begin + size)), chunk))
         whole = concatenate(parts)
         self._warn(whole, stacklevel=2)
         self._check_values(whole.values)
+        self._conclude(whole)
         return whole
 
     def for_samples(self, index: Tensor, images: Tensor) -> Self:
@@ -178,6 +179,10 @@ class Method(ABC):
         """The conservation trace of the passes just made, for methods that keep one."""
         return None
 
+    def _conclude(self, whole: Attribution) -> None:
+        """A last look at the result; methods with something to say about it override it."""
+        return
+
     def _check_images(self, images: Tensor) -> None:
         if not isinstance(images, Tensor) or not images.is_floating_point():
             found = images.dtype if isinstance(images, Tensor) else type(images).__name__
@@ -235,6 +240,6 @@ def _checked_chunk(chunk: int) -> int:
     return chunk
 
 
-def _part_of(target: Target, begin: int, size: int) -> Target:
+def _part_of(target: Target, rows: slice) -> Target:
     """The part of a target that belongs to some of the images."""
-    return target[begin : begin + size] if isinstance(target, Tensor) and target.dim() > 0 else target
+    return target[rows] if isinstance(target, Tensor) and target.dim() > 0 else target
