@@ -143,7 +143,7 @@ METHODS: dict[str, MethodEntry] = {
     "deeplift": MethodEntry(
         module="nn_interpretability.methods.deeplift",
         name="DeepLIFT",
-        summary="contributions to the difference from a reference, by Rescale or RevealCancel (Shrikumar et al. 2017)",
+        summary="contributions to the difference from a reference (Shrikumar et al. 2017)",
         needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
         parameters=_DEEPLIFT,
     ),

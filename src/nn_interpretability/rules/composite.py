@@ -27,6 +27,8 @@ class Place:
         Position among the weight layers in order of execution, and their number; both 0 for a layer without weights.
     sees_input
         Whether no weight layer stands between the layer and the images.
+    weighted
+        Whether the layer has weights.
     """
 
     layer: str
@@ -34,6 +36,7 @@ class Place:
     index: int = 0
     count: int = 0
     sees_input: bool = False
+    weighted: bool = True
 
 
 Composite = Callable[[Place], RuleSettings | None]
@@ -84,7 +87,9 @@ class ByName:
             self._used.add(place.layer)
             return self._rules[place.layer]
         for key, rule in self._rules.items():
-            if key == place.kind or fnmatchcase(place.layer, key):
+            # "*" means the layers with weights; other operations are meant only where a key begins with their kind.
+            meant = place.weighted or key.startswith(place.kind)
+            if key == place.kind or (meant and fnmatchcase(place.layer, key)):
                 self._used.add(key)
                 return rule
         return None
