@@ -7,7 +7,7 @@ import pytest
 import torch
 import xarray
 
-from nn_interpretability import LRP, Attribution, Gradient, IntegratedGradients, Saliency, SmoothGrad
+from nn_interpretability import LRP, Attribution, DeepLIFT, Gradient, IntegratedGradients, Saliency, SmoothGrad
 from nn_interpretability.errors import BrokenProductError
 from nn_interpretability.models import build_model
 from nn_interpretability.storage.attribution_file import save_attribution
@@ -43,10 +43,23 @@ def test_everything_comes_back(tmp_path, model, images, target):
     assert torch.equal(loaded.completeness_error, saved.completeness_error)
 
 
+@pytest.mark.parametrize("reference", [0.5, [torch.zeros(1, 28, 28), torch.ones(1, 28, 28)]])
+@pytest.mark.parametrize("target", [3, "all"])
+def test_multipliers_and_references_come_back(tmp_path, model, images, target, reference):
+    saved = DeepLIFT(model, rule="reveal_cancel", reference=reference).interpret(images, target)
+    saved.save(tmp_path / "a.h5")
+    loaded = Attribution.load(tmp_path / "a.h5")
+    for name in ("values", "multipliers", "reference", "score", "completeness_error"):
+        assert torch.equal(getattr(loaded, name), getattr(saved, name)), name
+    assert loaded.parameters == saved.parameters
+
+
 def test_a_gradient_has_neither_trace_nor_completeness(tmp_path, model, images):
     Gradient(model).interpret(images).save(tmp_path / "a.h5")
     loaded = Attribution.load(tmp_path / "a.h5")
     assert loaded.trace is None
+    assert loaded.multipliers is None
+    assert loaded.reference is None
     assert loaded.completeness_error is None
 
 

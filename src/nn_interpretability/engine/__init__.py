@@ -6,6 +6,7 @@
 :mod:`.mode`              sees each operation of the unmodified model and asks the rulebook
 :mod:`.stabilizer`        keeps denominators away from zero
 :mod:`.bounds`            follows the bounds of the pixels up to the first weighted layer
+:mod:`.pairs`             images and references in one batch
 :mod:`.coverage`          which operations had a rule, and which did not
 :mod:`.trace`             where relevance went, layer by layer
 :mod:`.forward`           one forward pass, and as many backward passes as there are targets

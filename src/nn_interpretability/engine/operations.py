@@ -62,7 +62,7 @@ AVERAGES = _names(
     """sum mean avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
     interpolate upsample"""
 )
-REORDERING = _names("permute transpose t movedim moveaxis swapaxes")
+REORDERING = _names("permute transpose t movedim moveaxis swapaxes get")  # get: the attribute .T
 DROPOUT = _names("dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout")
 
 # Linear as long as only one operand depends on the input; of the quotient x / y only x may.

@@ -66,7 +66,7 @@ class DeepLIFT(Method):
         Rule of all nonlinearities, or a mapping from names to rules: of a nonlinearity (``"relu_0"``, by kind and order
         of execution), of the weight layer before it (``"classifier.fc1"``, ``"features.*"``), or of the kind of either
         (``"relu"``, ``"conv2d"``, ``"linear"``); what it does not name follows ``"rescale"``. The authors' choice for
-        genomics is ``{"conv*": "rescale", "linear": "reveal_cancel"}``.
+        genomics is ``{"conv2d": "rescale", "linear": "reveal_cancel"}``.
     reference
         What the image is compared with: a number, one number per channel, one image (``(C, H, W)`` or
         ``(1, C, H, W)``), or one for each explained image. A list of tensors is averaged over.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def checked_reference(reference: Reference) -> Tensor:
         values = torch.as_tensor(reference, dtype=numbers).detach()
     except (TypeError, ValueError, RuntimeError):
         raise ConfigError(f"reference={reference!r} is not allowed: {_FORMS}.") from None
-    if values.dtype == torch.bool or values.is_complex():
+    if isinstance(reference, bool) or values.dtype == torch.bool or values.is_complex():
         raise ConfigError(f"A reference of type {values.dtype} is not allowed: {_FORMS}.")
     if not bool(torch.isfinite(values).all()):
         raise ConfigError("The reference contains NaN or infinite values.")
@@ -122,7 +123,10 @@ class References:
 
 
 def described(reference: Reference) -> Any:
-    """A reference in a form that metadata can hold: numbers as they are, images by their shape."""
+    """A reference in a form that metadata can hold: numbers as they are, images by their shape and their digest."""
     if isinstance(reference, Tensor):
-        return reference.tolist() if reference.dim() < 2 else f"tensor of shape {tuple(reference.shape)}"
+        if reference.dim() < 2:
+            return reference.tolist()
+        content = reference.detach().double().cpu().contiguous().numpy().tobytes()
+        return {"shape": list(reference.shape), "sha256": hashlib.sha256(content).hexdigest()}
     return reference if isinstance(reference, int | float) else list(reference)

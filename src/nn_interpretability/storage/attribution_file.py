@@ -3,13 +3,14 @@
 ==========================  =====================================================================================
 ``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``; the axis
                             is ``map_channel``, of length 1, where there is one value per pixel for several channels
+``multipliers``             attribution per unit of difference from the reference, of the shape of ``values``
+``reference``               the reference ``[sample, channel, y, x]``, or several ``[sample, baseline, channel, y, x]``
 ``images``                  the explained images, where they were given
 ``output``                  the explained score ``[sample]`` (``[sample, target]``), float64
 ``logits, probabilities``   scores of the model and their softmax ``[sample, class]``
 ``predicted, target``       class of the largest score, and the explained class, ``[sample]``
 ``label``                   true class ``[sample]``, where it is known
 ``completeness_error``      relative gap between the sum of a map and its score, for methods that sum to it
-``reference``               what the score is measured from, of the shape of the images, where there is one
 ``variance``                variance of maps that were averaged, of the shape of ``values``, where there were several
 ``trace_*``                 the conservation trace ``[layer, sample]``, where it was kept
 ==========================  =====================================================================================
@@ -108,6 +109,7 @@ def load_attribution(path: Path | str) -> Attribution:
         coverage=params["coverage"],
         reference=tensor("reference") if "reference" in product.arrays else None,
         variance=tensor("variance") if "variance" in product.arrays else None,
+        multipliers=tensor("multipliers") if "multipliers" in product.arrays else None,
         trace=_load_trace(product) if "trace_received" in product.arrays else None,
     )
 
@@ -128,10 +130,12 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
         "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
         "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
     }
-    optional = {
-        "images": (images, ("sample", *pixels)),
-        "reference": (attribution.reference, ("sample", *pixels)),
+    several = attribution.reference is not None and attribution.reference.dim() > len(pixels) + 1
+    optional: dict[str, tuple[Tensor | None, tuple[str, ...]]] = {
+        "multipliers": (attribution.multipliers, (*samples, *maps)),
         "variance": (attribution.variance, (*samples, *maps)),
+        "images": (images, ("sample", *pixels)),
+        "reference": (attribution.reference, ("sample", *(("baseline",) if several else ()), *pixels)),
         "label": (label, ("sample",)),
         "target": (attribution.target, ("sample",)),
     }
