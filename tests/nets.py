@@ -142,7 +142,7 @@ def net(function: Callable[[Any, Tensor], Any], seed: int = 0, **modules: nn.Mod
 
 
 def relative(found: Tensor, expected: Tensor) -> float:
-    """Largest deviation, relative to the largest expected magnitude."""
+    """Largest deviation, relative to the largest expected magnitude; absolute where nothing but zero is expected."""
     assert found.shape == expected.shape
     size = expected.detach().abs().max().double()
-    return float((found.detach().double() - expected.detach().double()).abs().max() / size)
+    return float((found.detach().double() - expected.detach().double()).abs().max() / (size if size > 0 else 1.0))

@@ -15,46 +15,67 @@ from nn_interpretability._torchvision import install as _install_torchvision_fin
 
 if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
+    from nn_interpretability.methods.cam import CAM
     from nn_interpretability.methods.deconvolution import Deconvolution
+    from nn_interpretability.methods.deep_taylor import DeepTaylor
     from nn_interpretability.methods.deeplift import DeepLIFT
     from nn_interpretability.methods.expected_gradients import ExpectedGradients
+    from nn_interpretability.methods.grad_cam import GradCAM
     from nn_interpretability.methods.gradient import Gradient
     from nn_interpretability.methods.guided_backprop import GuidedBackprop
+    from nn_interpretability.methods.guided_grad_cam import GuidedGradCAM
     from nn_interpretability.methods.input_x_gradient import InputXGradient
     from nn_interpretability.methods.integrated_gradients import IntegratedGradients
     from nn_interpretability.methods.lrp import LRP
+    from nn_interpretability.methods.occlusion import Occlusion
     from nn_interpretability.methods.saliency import Saliency
+    from nn_interpretability.methods.simple_taylor import SimpleTaylor
     from nn_interpretability.methods.smoothgrad import SmoothGrad
+    from nn_interpretability.models.gap_head import with_gap_head
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
+    "CAM": "nn_interpretability.methods.cam",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
+    "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "DeepLIFT": "nn_interpretability.methods.deeplift",
+    "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
     "GuidedBackprop": "nn_interpretability.methods.guided_backprop",
+    "GuidedGradCAM": "nn_interpretability.methods.guided_grad_cam",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
     "LRP": "nn_interpretability.methods.lrp",
+    "Occlusion": "nn_interpretability.methods.occlusion",
     "Saliency": "nn_interpretability.methods.saliency",
+    "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
     "SmoothGrad": "nn_interpretability.methods.smoothgrad",
+    "with_gap_head": "nn_interpretability.models.gap_head",
 }
 
 __all__ = [
+    "CAM",
     "LRP",
     "Attribution",
     "Deconvolution",
     "DeepLIFT",
+    "DeepTaylor",
     "ExpectedGradients",
+    "GradCAM",
     "Gradient",
     "GuidedBackprop",
+    "GuidedGradCAM",
     "InputXGradient",
     "IntegratedGradients",
+    "Occlusion",
     "Saliency",
+    "SimpleTaylor",
     "SmoothGrad",
     "__version__",
+    "with_gap_head",
 ]
 
 _install_torchvision_finder()

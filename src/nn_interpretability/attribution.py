@@ -27,8 +27,9 @@ class Attribution:
     ----------
     values
         Attribution of each input value, of the shape and dtype of the images ``(N, C, H, W)``; for ``target="all"``
-        ``(N, K, C, H, W)``. C is 1 for methods that give one value per pixel, not per channel. In units of the score
-        for methods that distribute it, score per input unit for gradients.
+        ``(N, K, C, H, W)``. C is 1 for methods that give one value per pixel or place, not per channel; what was read
+        at a layer has the shape of its output. In units of the score for methods that distribute it, score per input
+        unit for gradients.
     score
         The explained score of each image (for ``"all"``: of each class), float64, shape ``(N,)`` or ``(N, K)``.
     logits
@@ -50,6 +51,9 @@ class Attribution:
         Attribution per unit of difference from the reference, of the shape of ``values``, for methods that have it.
     trace
         The conservation trace of LRP, where it was asked for.
+    details
+        What else the method found, by name; each method says what. The first axis counts images, and for
+        ``target="all"`` the second one classes, where a detail depends on the class.
     variance
         For methods that average over noise: the variance of the maps that were averaged, of the shape of ``values``.
     """
@@ -66,6 +70,7 @@ class Attribution:
     reference: Tensor | None = None
     multipliers: Tensor | None = None
     trace: ConservationTrace | None = None
+    details: Mapping[str, Tensor] = field(default_factory=dict)
     variance: Tensor | None = None
 
     @property
@@ -122,6 +127,7 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         reference=_concatenate_tensors([part.reference for part in parts]),
         multipliers=_concatenate_tensors([part.multipliers for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
+        details={name: torch.cat([part.details[name] for part in parts]) for name in first.details},
         variance=_concatenate_tensors([part.variance for part in parts]),
     )
 

@@ -66,7 +66,7 @@ def _object(properties: Mapping[str, Any], *required: str) -> JSONSchema:
 
 
 _STRICT = {"type": "boolean", "description": "raise instead of warn where the method has no rule for an operation"}
-_STABILIZER = {
+_STABILIZER: dict[str, Any] = {
     "description": "added to a denominator: a number (absolute), or its size relative to the root mean square per row",
     "oneOf": [
         {"type": "number", "minimum": 0},
@@ -82,7 +82,7 @@ _STABILIZER = {
     ],
 }
 _BOUND = {"oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
-_LRP_RULE = {
+_LRP_RULE: dict[str, Any] = {
     "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus"]},
     "epsilon": _STABILIZER,
     "gamma": {"type": "number", "minimum": 0},
@@ -91,29 +91,61 @@ _LRP_RULE = {
     "stabilizer": _STABILIZER,
     "bias": {"enum": ["absorb", "ignore"]},
 }
-_COMPOSITE_RULE = {
-    "oneOf": [
-        {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"]},
-        _object({**_LRP_RULE, "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"]}}),
-    ]
-}
+_ANY_RULE = {"enum": [*_LRP_RULE["rule"]["enum"], "z_box", "w2", "flat"]}
+_COMPOSITE_RULE = {"oneOf": [_ANY_RULE, _object({**_LRP_RULE, "rule": _ANY_RULE})]}
+_BOUNDS = {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2}
+_POOLING = {"enum": ["winner", "proportional"]}
+_LAYER = {"type": "string", "description": "dotted name of a layer", "minLength": 1}
+_ANY_LAYER = {**_LAYER, "type": ["string", "null"]}
 _LRP = _object(
     {
         **_LRP_RULE,
-        "input_rule": {"enum": ["z_box", None]},
-        "input_bounds": {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2},
+        "input_rule": {"enum": ["z_box", "w2", "flat", None]},
+        "input_bounds": _BOUNDS,
         "composite": {
             "oneOf": [
-                {"enum": ["montavon2019", "small_cnn"]},
+                {"enum": ["montavon2019", "small_cnn", "study2020"]},
                 {"type": "object", "minProperties": 1, "additionalProperties": _COMPOSITE_RULE},
                 {"type": "null"},
             ]
         },
-        "pooling": {"enum": ["winner", "proportional"]},
+        "pooling": _POOLING,
+        "layer": _ANY_LAYER,
         "trace": {"type": "boolean"},
         "strict": _STRICT,
     }
 )
+_NULL = {"type": "null"}
+_DEEP_TAYLOR = _object(
+    {
+        "input_bounds": {"oneOf": [_BOUNDS, _NULL]},
+        "bias": {"enum": ["ignore", "absorb"]},
+        "stabilizer": {**_STABILIZER, "oneOf": [*_STABILIZER["oneOf"], _NULL]},
+        "pooling": _POOLING,
+        "layer": _ANY_LAYER,
+        "trace": {"type": "boolean"},
+        "strict": _STRICT,
+    }
+)
+
+_LENGTH = {
+    "oneOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
+    ]
+}
+_OCCLUSION = _object(
+    {
+        "window": _LENGTH,
+        "stride": {"oneOf": [*_LENGTH["oneOf"], {"type": "null"}]},
+        "fill": {"oneOf": [{"enum": ["black", "white", "mean", "blur"]}, *_BOUND["oneOf"]]},
+        "score": {"enum": ["logit", "probability"]},
+        "chunk": {"type": "integer", "minimum": 1},
+    }
+)
+
+_UPSAMPLING = {"upsampling": {"enum": ["bilinear", "bicubic", "nearest"]}, "align_corners": {"type": "boolean"}}
+_GRAD_CAM = {"layer": _LAYER, **_UPSAMPLING, "relu": {"type": "boolean"}}
 
 _REFERENCE = {"description": "what the image is compared with: one number, or one per channel", **_BOUND}
 _SEED = {"type": "integer", "minimum": 0}
@@ -147,6 +179,27 @@ METHODS: dict[str, MethodEntry] = {
         needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
         parameters=_DEEPLIFT,
     ),
+    "cam": MethodEntry(
+        module="nn_interpretability.methods.cam",
+        name="CAM",
+        summary="class activation mapping: last feature maps times the class's weights (Zhou et al. 2016)",
+        needs="a net that ends in global average pooling and a linear layer",
+        parameters=_object(_UPSAMPLING),
+    ),
+    "grad_cam": MethodEntry(
+        module="nn_interpretability.methods.grad_cam",
+        name="GradCAM",
+        summary="class activation mapping with mean gradients as weights, at any layer (Selvaraju et al. 2016)",
+        needs="the name of a layer that returns feature maps",
+        parameters=_object(_GRAD_CAM, "layer"),
+    ),
+    "deep_taylor": MethodEntry(
+        module="nn_interpretability.methods.deep_taylor",
+        name="DeepTaylor",
+        summary="deep Taylor decomposition: z+ inside, z-box or w-squared at the images (Montavon et al. 2017)",
+        needs="nets of ReLUs, without negative inputs to hidden layers; input_bounds for pixels in a range",
+        parameters=_DEEP_TAYLOR,
+    ),
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
         name="Gradient",
@@ -168,6 +221,20 @@ METHODS: dict[str, MethodEntry] = {
         needs="convolutions, linear layers, pooling, batch norm, elementwise activations; input_bounds for z_box",
         parameters=_LRP,
     ),
+    "occlusion": MethodEntry(
+        module="nn_interpretability.methods.occlusion",
+        name="Occlusion",
+        summary="how much the score falls when a window is covered (Zeiler and Fergus 2013)",
+        needs="any classifier, differentiable or not; one forward pass for each position of the window",
+        parameters=_OCCLUSION,
+    ),
+    "simple_taylor": MethodEntry(
+        module="nn_interpretability.methods.simple_taylor",
+        name="SimpleTaylor",
+        summary="first-order Taylor expansion around a root of the score (Bach et al. 2015)",
+        needs="any differentiable classifier; its map sums to the score where the net is linear up to the root",
+        parameters=_object({"root": {"enum": ["zero", "nearest"]}}),
+    ),
     "saliency": MethodEntry(
         module="nn_interpretability.methods.saliency",
         name="Saliency",
@@ -181,6 +248,13 @@ METHODS: dict[str, MethodEntry] = {
         summary="gradient with negative signals stopped at every ReLU (Springenberg et al. 2014)",
         needs="ReLUs",
         parameters=_object({"activations": _ACTIVATIONS, "strict": _STRICT}),
+    ),
+    "guided_grad_cam": MethodEntry(
+        module="nn_interpretability.methods.guided_grad_cam",
+        name="GuidedGradCAM",
+        summary="guided backpropagation times the enlarged Grad-CAM (Selvaraju et al. 2016)",
+        needs="ReLUs, and the name of a layer that returns feature maps",
+        parameters=_object({**_GRAD_CAM, "activations": _ACTIVATIONS, "strict": _STRICT}, "layer"),
     ),
     "deconvolution": MethodEntry(
         module="nn_interpretability.methods.deconvolution",

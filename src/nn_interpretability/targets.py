@@ -45,6 +45,25 @@ class ResolvedTarget:
     stacked: bool
     function: ScoreFunction | None = None
 
+    def evaluate(self, output: Tensor) -> Tensor:
+        """What is explained, for other scores of the same images.
+
+        Parameters
+        ----------
+        output
+            Scores of shape ``(..., N, K)``.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(..., M, N)``, float64.
+        """
+        if self.function is None:
+            return torch.einsum("mnk,...nk->...mn", self.starts.double(), output.double())
+        batches = output.reshape(-1, *output.shape[-2:])
+        values = torch.stack([_evaluate(self.function, batch) for batch in batches])
+        return values.double().reshape(*output.shape[:-2], 1, output.shape[-2])
+
     def at(self, output: Tensor) -> ResolvedTarget:
         """The same target at other scores ``(N, K)`` of the same images.
 

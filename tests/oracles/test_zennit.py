@@ -101,6 +101,8 @@ RULES: dict[str, tuple[dict[str, Any], Callable[[Tensor], Any]]] = {
         {"rule": "z_box", "stabilizer": 0.02, "input_bounds": (-1.5, 2.0)},
         lambda values: zennit.rules.ZBox(**bounds(values), stabilizer=0.02),
     ),
+    "w2": ({"rule": "w2", "stabilizer": 0.02}, lambda _: zennit.rules.WSquare(0.02, zero_params="bias")),
+    "flat": ({"rule": "flat", "stabilizer": 0.02}, lambda _: zennit.rules.Flat(0.02)),
 }
 
 

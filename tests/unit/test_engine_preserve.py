@@ -17,17 +17,21 @@ from nn_interpretability import (
     LRP,
     Deconvolution,
     DeepLIFT,
+    DeepTaylor,
     ExpectedGradients,
     Gradient,
     GuidedBackprop,
     InputXGradient,
     IntegratedGradients,
     Saliency,
+    SimpleTaylor,
     SmoothGrad,
 )
 from nn_interpretability.errors import CoverageError
 from nn_interpretability.methods.base import Method
 
+# Scores of either sign are at stake here.
+pytestmark = pytest.mark.filterwarnings("ignore:Deep Taylor decomposition starts", "ignore:The line along the gradient")
 IMAGES = nets.uniform(3, 2, 8, 8, low=0.05)
 
 
@@ -97,6 +101,9 @@ METHODS: dict[str, Callable[[nn.Module], Method]] = {
     "lrp_epsilon": lambda model: LRP(model, trace=True),
     "lrp_alpha_beta": lambda model: LRP(model, rule="alpha_beta", alpha=2, beta=1, pooling="proportional"),
     "lrp_z_box": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1), trace=True),
+    "lrp_w2": lambda model: LRP(model, rule="gamma", input_rule="w2", trace=True),
+    "deep_taylor": lambda model: DeepTaylor(model, input_bounds=(0, 1)),
+    "simple_taylor": lambda model: SimpleTaylor(model, root="nearest"),
     "saliency": Saliency,
     "guided_backprop": lambda model: GuidedBackprop(model, activations="all"),
     "deconvolution": lambda model: Deconvolution(model, activations="all"),

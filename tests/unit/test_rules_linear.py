@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Layer:
     a: Sequence[float]
     w: np.ndarray  # [j, k]
     b: Sequence[float]
+    reaches: np.ndarray  # [j, k]: whether there is a weight between them
     low: float = -2.0
     high: float = 3.0
 
@@ -63,6 +65,10 @@ def contributions(rule: Mapping[str, Any], layer: Layer) -> list[tuple[float, An
         case "z_box":
             low, high = layer.low, layer.high
             return [(1, lambda j, k: a[j] * w[j, k] - low * plus(w[j, k]) - high * minus(w[j, k]), lambda k: 0.0)]
+        case "w2":
+            return [(1, lambda j, k: w[j, k] ** 2, lambda k: 0.0)]
+        case "flat":
+            return [(1, lambda j, k: 1.0 if layer.reaches[j, k] else 0.0, lambda k: 0.0)]
     raise AssertionError(rule)
 
 
@@ -136,6 +142,10 @@ RULES: dict[str, dict[str, Any]] = {
     "z_plus stabilized": {"rule": "z_plus", "stabilizer": 0.1},
     "z_box": {"rule": "z_box"},
     "z_box stabilized": {"rule": "z_box", "stabilizer": {"rms": 0.1}},
+    "w2": {"rule": "w2"},
+    "w2 stabilized": {"rule": "w2", "stabilizer": 0.2},
+    "flat": {"rule": "flat"},
+    "flat stabilized": {"rule": "flat", "stabilizer": {"rms": 0.1}},
 }
 
 INPUTS = ("any sign", "not negative", "mostly zero")
@@ -152,6 +162,18 @@ def written_out(name: str) -> tuple[np.ndarray, list[float]]:
     return (layer(units).flatten(1) - bias).numpy(), bias.tolist()
 
 
+@cache
+@torch.no_grad()
+def connected(name: str) -> np.ndarray:
+    """Which inputs reach which outputs, whatever the weights are: all ones in their place."""
+    layer, shape = LAYERS[name]
+    ones = copy.deepcopy(layer)
+    for parameter in ones.parameters():
+        parameter.fill_(1.0 if parameter.dim() > 1 else 0.0)
+    units = torch.eye(math.prod(shape), dtype=torch.float64).reshape(-1, *shape)
+    return (ones(units).flatten(1) > 0.5).numpy()
+
+
 def some_values(kind: str, shape: tuple[int, ...]) -> Tensor:
     values = nets.uniform(2, *shape, low=-1 if kind == "any sign" else 0, seed=11)
     if kind == "mostly zero":
@@ -162,7 +184,7 @@ def some_values(kind: str, shape: tuple[int, ...]) -> Tensor:
 def twin(name: str, values: Tensor, weights: Tensor, rule: Mapping[str, Any]) -> list[dict[str, Any]]:
     results = []
     for sample, start in zip(values, weights, strict=True):
-        layer = Layer(sample.flatten().tolist(), *written_out(name))
+        layer = Layer(sample.flatten().tolist(), *written_out(name), connected(name))
         relevance = [z * float(s) for z, s in zip(layer.z, start, strict=True)]
         results.append({**literal(rule, layer, relevance), "received": sum(relevance)})
     return results

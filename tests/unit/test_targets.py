@@ -14,12 +14,17 @@ from torch import Tensor, nn
 from nn_interpretability import (
     LRP,
     Deconvolution,
+    DeepTaylor,
     ExpectedGradients,
+    GradCAM,
     Gradient,
     GuidedBackprop,
+    GuidedGradCAM,
     InputXGradient,
     IntegratedGradients,
+    Occlusion,
     Saliency,
+    SimpleTaylor,
     SmoothGrad,
 )
 from nn_interpretability.errors import ConfigError
@@ -33,6 +38,15 @@ METHODS: dict[str, Callable[[nn.Module], Method]] = {
     "input_x_gradient": InputXGradient,
     "lrp": lambda model: LRP(model, trace=True),
     "lrp_gamma": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1)),
+    "lrp_flat": lambda model: LRP(model, rule="gamma", input_rule="flat", trace=True),
+    "grad_cam": lambda model: GradCAM(model, layer="features.relu1", relu=False),
+    "grad_cam with ReLU": lambda model: GradCAM(model, layer="features.relu1"),
+    "guided_grad_cam": lambda model: GuidedGradCAM(model, layer="features.pool1"),
+    "occlusion": lambda model: Occlusion(model, window=14),
+    "occlusion of probabilities": lambda model: Occlusion(model, window=14, score="probability"),
+    "simple_taylor": SimpleTaylor,
+    "simple_taylor at the nearest root": lambda model: SimpleTaylor(model, root="nearest"),
+    "deep_taylor": lambda model: DeepTaylor(model, input_bounds=(0, 1)),
     "saliency": Saliency,
     "guided_backprop": GuidedBackprop,
     "deconvolution": Deconvolution,
@@ -44,7 +58,12 @@ METHODS: dict[str, Callable[[nn.Module], Method]] = {
     ),
     "smoothgrad of guided": lambda model: SmoothGrad(GuidedBackprop(model), samples=4, antithetic=True),
 }
-NOT_LINEAR = {"saliency", "guided_backprop", "deconvolution", "smoothgrad of guided"}  # in the start signal
+NOT_LINEAR = {  # in the start signal
+    *("saliency", "guided_backprop", "deconvolution", "smoothgrad of guided", "guided_grad_cam", "grad_cam with ReLU"),
+    *("occlusion of probabilities", "deep_taylor", "simple_taylor at the nearest root"),
+}
+# The score of most classes is negative here.
+pytestmark = pytest.mark.filterwarnings("ignore:Deep Taylor decomposition starts", "ignore:The line along the gradient")
 
 
 def entropy(scores: Tensor) -> Tensor:

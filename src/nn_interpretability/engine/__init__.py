@@ -9,6 +9,7 @@
 :mod:`.pairs`             images and references in one batch
 :mod:`.coverage`          which operations had a rule, and which did not
 :mod:`.trace`             where relevance went, layer by layer
+:mod:`.layers`            reads the output of a named layer, and the gradient that arrives there
 :mod:`.forward`           one forward pass, and as many backward passes as there are targets
 :mod:`.preserve`          leaves the model as it was found
 ========================  ====================================================================

@@ -14,35 +14,36 @@ from nn_interpretability.errors import ConfigError
 
 Bound = float | Sequence[float] | Tensor
 
+_NAMES = ("lower of input_bounds", "upper of input_bounds")
 _ROUNDING = 8  # units in the last place that subtracting a mean and dividing by a deviation may cost
 
 
 def bound_like(bound: Bound, images: Tensor, name: str) -> Tensor:
-    """A bound as a tensor of the shape of the images: from a number, one number per channel, or a tensor.
+    """A tensor of the shape of the images from a number, one number per channel, or a tensor; ``name`` is for errors.
 
     Raises
     ------
     ConfigError
-        If the bound has neither one value nor one value per channel, nor the shape of the images, or is not finite.
+        If there is neither one value nor one value per channel, nor the shape of the images, or is not finite.
     """
     try:
         values = torch.as_tensor(bound, dtype=images.dtype, device=images.device)
     except (TypeError, ValueError, RuntimeError):
-        raise ConfigError(f"The {name} of input_bounds is {bound!r}: give one number, or one per channel.") from None
+        raise ConfigError(f"The {name} is {bound!r}: give one number, or one per channel.") from None
     if not bool(torch.isfinite(values).all()):
-        raise ConfigError(f"The {name} of input_bounds is {bound!r}: it must be finite.")
+        raise ConfigError(f"The {name} is {bound!r}: it must be finite.")
     if values.dim() == 1 and images.dim() > 2 and len(values) == images.shape[1]:
         values = values.reshape(1, -1, *([1] * (images.dim() - 2)))
     elif values.dim() == 1 and len(values) != 1:
         raise ConfigError(
-            f"The {name} of input_bounds has {len(values)} values, the images have {images.shape[1]} channels: "
+            f"The {name} has {len(values)} values, the images have {images.shape[1]} channels: "
             "give one number, or one number per channel."
         )
     try:
         return values.expand_as(images).clone()
     except RuntimeError:
         raise ConfigError(
-            f"The {name} of input_bounds has the shape {tuple(values.shape)}, which does not fit images of shape "
+            f"The {name} has the shape {tuple(values.shape)}, which does not fit images of shape "
             f"{tuple(images.shape)}: give one number, or one number per channel."
         ) from None
 
@@ -68,13 +69,19 @@ class Carried:
 class PixelBounds:
     """The lowest and the highest value that each pixel can take, for every tensor before the first weighted layer.
 
-    Needed by the z-box rule, whose relevance is a sum over three leaves: the image and both bounds. Normalisation,
-    reshaping and padding in front of the first layer are replayed on the bounds.
+    Needed by the z-box rule, whose relevance is a sum over three leaves: the image and both bounds; and, as leaves
+    alone, by rules that do not look at the value of a pixel. Normalisation, reshaping and padding in front of the first
+    layer are replayed on the bounds.
     """
 
     low: Tensor
     high: Tensor
     _known: dict[int, _Followed] = field(default_factory=dict)
+
+    @classmethod
+    def unknown(cls, images: Tensor) -> PixelBounds:
+        """Leaves for rules that do not ask what the bounds are: 0 and 1, wherever the pixels lie."""
+        return cls(torch.zeros_like(images).requires_grad_(True), torch.ones_like(images).requires_grad_(True))
 
     @classmethod
     def around(cls, images: Tensor, bounds: tuple[Bound, Bound]) -> PixelBounds:
@@ -87,7 +94,7 @@ class PixelBounds:
         ConfigError
             If a pixel lies outside its bounds, or a lower bound above the upper one.
         """
-        low, high = (bound_like(b, images, n) for b, n in zip(bounds, ("lower", "upper"), strict=True))
+        low, high = (bound_like(b, images, n) for b, n in zip(bounds, _NAMES, strict=True))
         crossed = low > high
         if bool(crossed.any()):
             raise ConfigError(

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.engine.bounds import Bound, PixelBounds
+from nn_interpretability.engine.bounds import PixelBounds
 from nn_interpretability.engine.coverage import Coverage
+from nn_interpretability.engine.layers import LayerOutput, watched
 from nn_interpretability.engine.mode import Rulebook, SurrogateMode
 from nn_interpretability.errors import DataError
 
@@ -25,13 +26,15 @@ class Forward:
         Batch of shape ``(N, ...)``.
     rulebook
         What replaces the backward passes of operations; None for plain gradients.
-    input_bounds
-        Lowest and highest value of the pixels, for rules that need them.
+    bounds
+        Bounds of the pixels, for rules that need them.
+    layer
+        Dotted name of a layer; gradients are then read at its output instead of at the images.
 
     Attributes
     ----------
     leaves
-        Tensors that relevance is read at: the images and, with bounds, both bounds.
+        Tensors that relevance is read at: the images and, with bounds, both bounds; or the output of the layer.
     output
         Scores of the model, shape ``(N, K)``, detached.
     coverage
@@ -41,6 +44,8 @@ class Forward:
     ------
     DataError
         If the model's output is not a finite tensor of shape ``(N, K)``, or does not depend on the images.
+    ConfigError
+        If the layer does not exist, or is not used exactly once.
     """
 
     def __init__(
@@ -48,18 +53,25 @@ class Forward:
         model: nn.Module,
         images: Tensor,
         rulebook: Rulebook | None = None,
-        input_bounds: tuple[Bound, Bound] | None = None,
+        bounds: PixelBounds | None = None,
+        layer: str | None = None,
     ) -> None:
         self.coverage = Coverage()
         leaf = images.detach().clone().requires_grad_(True)
-        bounds = None if input_bounds is None else PixelBounds.around(leaf.detach(), input_bounds)
-        self.leaves: tuple[Tensor, ...] = (leaf,) if bounds is None else (leaf, bounds.low, bounds.high)
         entry = leaf.clone()  # a model may write into its input
-        if rulebook is None:
-            self._output = model(entry)
+        with watched(model, layer) as found:
+            if rulebook is None:
+                self._output = model(entry)
+            else:
+                self._output = self._run(model, entry, rulebook, bounds)
+        self.output = check_scores(self._output, images)
+        if not self._output.requires_grad:
+            raise DataError("The output of the model does not depend on the images, or was detached from them.")
+        self._layer: LayerOutput | None = None if layer is None else found.once(layer)
+        if self._layer is not None:
+            self.leaves: tuple[Tensor, ...] = (self._layer.value,)
         else:
-            self._output = self._run(model, entry, rulebook, bounds)
-        self.output = self._checked(self._output, images)
+            self.leaves = (leaf,) if bounds is None else (leaf, bounds.low, bounds.high)
 
     def _run(self, model: nn.Module, entry: Tensor, rulebook: Rulebook, bounds: PixelBounds | None) -> Any:
         mode = SurrogateMode(model, rulebook, self.coverage, bounds)
@@ -71,26 +83,6 @@ class Forward:
         if isinstance(output, Tensor):
             self.coverage.uncovered.update(mode.witness.unseen(output))
         return output
-
-    @staticmethod
-    def _checked(output: Any, images: Tensor) -> Tensor:
-        if not isinstance(output, Tensor):
-            raise DataError(
-                f"The model returns a {type(output).__name__}, not a tensor of scores (samples, classes). "
-                "Wrap it in a module that returns the scores alone."
-            )
-        if output.dim() != 2 or output.shape[0] != images.shape[0]:
-            raise DataError(
-                f"The model returns scores of shape {tuple(output.shape)} for {images.shape[0]} images; "
-                f"({images.shape[0]}, classes) is expected. Wrap it in a module that returns one score per class."
-            )
-        if not output.requires_grad:
-            raise DataError("The output of the model does not depend on the images, or was detached from them.")
-        finite = torch.isfinite(output.detach()).all(dim=1)
-        if not bool(finite.all()):
-            bad = (~finite).nonzero().flatten().tolist()
-            raise DataError(f"The model returns NaN or infinite scores for the images at positions {bad[:10]}.")
-        return output.detach()
 
     def pull(self, start: Tensor, *, last: bool, source: Tensor | None = None) -> Sequence[Tensor]:
         """One backward pass: the gradients at the leaves.
@@ -105,6 +97,8 @@ class Forward:
             A tensor of the forward pass to start from, instead of the scores.
         """
         top = self._output if source is None else source
+        if self._layer is not None:
+            return [self._layer.gradient(top, start, keep=not last)]
         gradients = torch.autograd.grad(top, self.leaves, start, retain_graph=not last, allow_unused=True)
         return [
             torch.zeros_like(leaf) if gradient is None else gradient
@@ -114,3 +108,28 @@ class Forward:
     def release(self) -> None:
         """Let go of the graph: the scores stay, and no backward pass can follow."""
         self._output = self.output
+
+
+def check_scores(output: Any, images: Tensor) -> Tensor:
+    """The scores of a model, detached.
+
+    Raises
+    ------
+    DataError
+        If they are not a finite tensor of shape ``(N, K)``.
+    """
+    if not isinstance(output, Tensor):
+        raise DataError(
+            f"The model returns a {type(output).__name__}, not a tensor of scores (samples, classes). "
+            "Wrap it in a module that returns the scores alone."
+        )
+    if output.dim() != 2 or output.shape[0] != images.shape[0]:
+        raise DataError(
+            f"The model returns scores of shape {tuple(output.shape)} for {images.shape[0]} images; "
+            f"({images.shape[0]}, classes) is expected. Wrap it in a module that returns one score per class."
+        )
+    finite = torch.isfinite(output.detach()).all(dim=1)
+    if not bool(finite.all()):
+        bad = (~finite).nonzero().flatten().tolist()
+        raise DataError(f"The model returns NaN or infinite scores for the images at positions {bad[:10]}.")
+    return output.detach()

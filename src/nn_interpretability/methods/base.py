@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,7 +17,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.targets import ResolvedTarget, Target, for_images, resolve_target
 
 
-class Method(ABC):
+class Method:
     """An attribution method bound to a model.
 
     Parameters
@@ -171,9 +170,9 @@ class Method(ABC):
         """The forward pass; methods with rules override it."""
         return Forward(self.model, images)
 
-    @abstractmethod
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
-        """A map from the leaves and the gradients that arrived there."""
+        """A map from the leaves and the gradients that arrived there; the gradient itself, unless overridden."""
+        return gradients[0]
 
     def _trace(self, resolved: ResolvedTarget, maps: Tensor) -> ConservationTrace | None:
         """The conservation trace of the passes just made, for methods that keep one."""

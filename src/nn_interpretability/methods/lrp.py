@@ -8,17 +8,20 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.engine.bounds import Bound
+from nn_interpretability.engine.bounds import Bound, PixelBounds
 from nn_interpretability.engine.forward import Forward
+from nn_interpretability.engine.layers import layer_of
 from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.engine.trace import ConservationTrace, TraceRecorder
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
-from nn_interpretability.rules.composite import Composite, RuleSettings, composite_of, names_z_box
-from nn_interpretability.rules.linear import linear_rule
+from nn_interpretability.rules.composite import Composite, RuleSettings, composite_of, may_name, names_z_box
+from nn_interpretability.rules.linear import INPUT_RULES, linear_rule
 from nn_interpretability.rules.lrp import LRPRulebook, LRPSettings
 from nn_interpretability.rules.pooling import PoolingRule
 from nn_interpretability.targets import ResolvedTarget
+
+_WITHOUT_BOUNDS = ("w2", "flat")  # rules of the input that need leaves, but not the values of the bounds
 
 Stabilization = Stabilizer | float | Mapping[str, Any]
 
@@ -52,14 +55,18 @@ class LRP(Method):
         ``"absorb"``: the bias counts in the denominators and keeps its share. ``"ignore"``: it does not count, and a
         unit that fires from its bias alone has nowhere to send relevance to.
     input_rule
-        ``"z_box"`` for the layers that see the images; None for the same rule as elsewhere.
+        Rule of the layers that see the images: ``"z_box"`` (pixels between bounds), ``"w2"`` (by squared weights, for
+        pixels without bounds), ``"flat"`` (to all pixels alike); None for the same rule as elsewhere.
     input_bounds
         Lowest and highest value that a pixel can take: two numbers, or two sequences of one number per channel.
     composite
-        A preset (``"montavon2019"``, ``"small_cnn"``), or a mapping from layer names, patterns or kinds of operation
-        to rules, for example ``{"features.*": "gamma", "linear": "epsilon"}``. Layers it does not name follow ``rule``.
+        A preset (``"montavon2019"``, ``"small_cnn"``, ``"study2020"``), or a mapping from layer names, patterns or
+        kinds of operation to rules, for example ``{"features.*": "gamma", "linear": "epsilon"}``. Layers it does not
+        name follow ``rule``.
     pooling
         ``"winner"`` or ``"proportional"``, for max-pooling.
+    layer
+        Dotted name of a layer; the values are then the relevance of its output, not of the images.
     trace
         Keep the conservation trace (:class:`~nn_interpretability.engine.trace.ConservationTrace`).
     strict
@@ -92,10 +99,11 @@ class LRP(Method):
         beta: float = 0.0,
         stabilizer: Stabilization | None = None,
         bias: Literal["absorb", "ignore"] = "absorb",
-        input_rule: Literal["z_box"] | None = None,
+        input_rule: Literal["z_box", "w2", "flat"] | None = None,
         input_bounds: tuple[Bound, Bound] | Sequence[Bound] | None = None,
         composite: str | Mapping[str, RuleSettings] | Composite | None = None,
         pooling: Literal["winner", "proportional"] = "winner",
+        layer: str | None = None,
         trace: bool = False,
         strict: bool = False,
     ) -> None:
@@ -103,8 +111,10 @@ class LRP(Method):
         defaults: dict[str, Any] = {"rule": rule, "epsilon": epsilon, "gamma": gamma, "alpha": alpha, "beta": beta}
         defaults |= {"stabilizer": stabilizer, "bias": bias}
         linear_rule({}, defaults)  # bad values are named here, not in the middle of an explanation
-        if input_rule not in ("z_box", None):
-            raise ConfigError(f"input_rule={input_rule!r} is not allowed: choose 'z_box' or None.")
+        if input_rule not in (*INPUT_RULES, None):
+            raise ConfigError(
+                f"input_rule={input_rule!r} is not allowed: choose {', '.join(map(repr, INPUT_RULES))} or None."
+            )
         if pooling not in ("winner", "proportional"):
             raise ConfigError(f"pooling={pooling!r} is not allowed: choose 'winner' or 'proportional'.")
         if input_bounds is None and ("z_box" in (rule, input_rule) or names_z_box(composite)):
@@ -114,11 +124,20 @@ class LRP(Method):
             )
         if input_bounds is not None and (not isinstance(input_bounds, Sequence | Tensor) or len(input_bounds) != 2):
             raise ConfigError(f"input_bounds={input_bounds!r} is not allowed: give a pair (lowest, highest).")
-        self._composite = composite
+        if layer is not None:
+            layer_of(model, layer)
+        self._composite, self._layer = composite, layer
+        self._followed = (
+            rule in _WITHOUT_BOUNDS or input_rule in _WITHOUT_BOUNDS or may_name(_WITHOUT_BOUNDS, composite)
+        )
         self._bounds = None if input_bounds is None else (input_bounds[0], input_bounds[1])
         self._defaults = defaults
         self._settings = LRPSettings(
-            defaults, input_rule, None if composite is None else composite_of(composite), PoolingRule(pooling)
+            defaults,
+            input_rule,
+            None if composite is None else composite_of(composite, model),
+            PoolingRule(pooling),
+            bounded=input_bounds is not None,
         )
         self._keep_trace, self._strict = trace, strict
         self._recorder: TraceRecorder | None = None
@@ -134,19 +153,25 @@ class LRP(Method):
             "input_bounds": None if bounds is None else [_plain(bound) for bound in bounds],
             "composite": composite if isinstance(composite, str | Mapping | None) else repr(composite),
             "pooling": self._settings.pooling.share,
+            "layer": self._layer,
         }
 
     def _forward(self, images: Tensor) -> Forward:
         self._recorder = TraceRecorder(len(images)) if self._keep_trace else None
         rulebook = LRPRulebook(self._settings, self._recorder)
         try:
-            forward = Forward(self.model, images, rulebook, self._bounds)
+            forward = Forward(self.model, images, rulebook, self._pixel_bounds(images.detach()), self._layer)
         finally:
             rulebook.forget()
         rulebook.check()
         if self._strict:
             forward.coverage.require(type(self).__name__)
         return forward
+
+    def _pixel_bounds(self, images: Tensor) -> PixelBounds | None:
+        if self._bounds is not None:
+            return PixelBounds.around(images, self._bounds)
+        return PixelBounds.unknown(images) if self._followed else None
 
     def _map(self, forward: Forward, start: Tensor, *, last: bool) -> Tensor:
         if self._recorder is not None:

@@ -6,9 +6,12 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nn_interpretability.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 RuleSettings = str | Mapping[str, Any]
 
@@ -112,9 +115,56 @@ class ByName:
             raise ConfigError(f"The composite names {key!r}, which is no layer of the model.{hint} Layers: {names}.")
 
 
-PRESETS: Mapping[str, Callable[[], Composite]] = {
-    "montavon2019": lambda: montavon2019,
-    "small_cnn": lambda: ByName(SMALL_CNN),
+class Study2020:
+    """The composite of the 2020 study as it was published, thresholds and all.
+
+    Rules go by the position of a module among all modules without children, activations and pools included: of L
+    modules, those behind round(0.6 L) get LRP-0, those behind round(0.3 L) epsilon (0.1 root mean squares of the row,
+    unsigned, also max-pooling), the rest alpha1-beta0, and the first one the z-box rule (with the bounds -1 and 1, in
+    the study). So it depends on how a model is written, and on the study's own small network no layer with weights gets
+    epsilon.
+
+    Parameters
+    ----------
+    model
+        A model whose layers are modules, registered in the order in which they run.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        modules = [(name, module) for name, module in model.named_modules() if not list(module.children())]
+        count, pools = len(modules), 0
+        self._rules: dict[str, RuleSettings | None] = {}
+        for index, (name, module) in enumerate(modules):
+            pool = type(module).__name__ == "MaxPool2d"
+            self._rules[f"max_pool2d_{pools}" if pool else name] = self._rule(index, count, pool=pool)
+            pools += pool
+
+    def __call__(self, place: Place) -> RuleSettings | None:
+        """The rule of a layer."""
+        if place.layer not in self._rules:
+            raise ConfigError(
+                f"The composite 'study2020' counts modules; {place.layer!r} is none. Use 'montavon2019', or a mapping."
+            )
+        return self._rules[place.layer]
+
+    @staticmethod
+    def _rule(index: int, count: int, *, pool: bool) -> RuleSettings | None:
+        epsilon = {"rule": "epsilon", "epsilon": {"rms": 0.1, "absolute": 1e-9, "signed": False}}
+        if index > round(0.6 * count):
+            return "0"
+        if index > round(0.3 * count):
+            return epsilon
+        if pool:
+            return None
+        if index == 0:
+            return "z_box"
+        return {"rule": "alpha_beta", "alpha": 1.0, "beta": 0.0, "stabilizer": {"absolute": 1e-9}}
+
+
+PRESETS: Mapping[str, Callable[[nn.Module], Composite]] = {
+    "montavon2019": lambda _: montavon2019,
+    "small_cnn": lambda _: ByName(SMALL_CNN),
+    "study2020": Study2020,
 }
 
 
@@ -122,12 +172,22 @@ def names_z_box(value: str | Mapping[str, RuleSettings] | Composite | None) -> b
     """Whether a composite is known to use the z-box rule, which needs the bounds of the pixels."""
     if isinstance(value, str):
         return value in PRESETS
-    rules = value.values() if isinstance(value, Mapping) else ()
-    return any(rule == "z_box" or (isinstance(rule, Mapping) and rule.get("rule") == "z_box") for rule in rules)
+    return isinstance(value, Mapping) and "z_box" in _rules_of(value)
 
 
-def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composite:
-    """A composite from the name of a preset, a mapping, or a function of the place.
+def may_name(rules: Sequence[str], value: str | Mapping[str, RuleSettings] | Composite | None) -> bool:
+    """Whether a composite may use one of some rules; of a function one cannot know."""
+    if value is None or isinstance(value, str):
+        return False
+    return not isinstance(value, Mapping) or not _rules_of(value).isdisjoint(rules)
+
+
+def _rules_of(composite: Mapping[str, RuleSettings]) -> set[str]:
+    return {rule if isinstance(rule, str) else str(rule.get("rule")) for rule in composite.values()}
+
+
+def composite_of(value: str | Mapping[str, RuleSettings] | Composite, model: nn.Module) -> Composite:
+    """A composite for a model from the name of a preset, a mapping, or a function of the place.
 
     Raises
     ------
@@ -140,7 +200,7 @@ def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composi
                 f"composite={value!r} is not a preset: choose one of {', '.join(map(repr, PRESETS))}, or give a "
                 "mapping of layer names to rules."
             )
-        return PRESETS[value]()
+        return PRESETS[value](model)
     if isinstance(value, Mapping):
         return ByName(value)
     if not callable(value):

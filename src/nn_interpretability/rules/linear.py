@@ -26,7 +26,7 @@ from nn_interpretability.engine.surrogate import Surrogate
 from nn_interpretability.engine.trace import TraceRecorder
 from nn_interpretability.errors import ConfigError
 
-Source = Literal["input", "positive", "negative", "low", "high"]
+Source = Literal["input", "positive", "negative", "low", "high", "one"]
 Modifier = Callable[[Tensor], Tensor]
 
 _ROUNDING = 8  # units in the last place within which a difference of two terms counts as zero
@@ -63,6 +63,16 @@ class FavourPositive:
         return values + self.gamma * values.clamp(min=0)
 
 
+def squared(values: Tensor) -> Tensor:
+    """The square."""
+    return values.square()
+
+
+def alike(values: Tensor) -> Tensor:
+    """One for every value, whatever it is."""
+    return torch.ones_like(values)
+
+
 def beyond_both_signs(values: Tensor) -> Tensor:
     """What remains of a bias when its positive and its negative part are taken away: zero."""
     return values - positive(values) - negative(values)
@@ -70,7 +80,11 @@ def beyond_both_signs(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Term:
-    """Contributions of one part of the input through one part of the weights."""
+    """Contributions of one part of the input through one part of the weights.
+
+    The source ``"one"`` is 1 for every input that a pixel can change, and 0 for the rest (padding): what a rule without
+    the value of the input needs. Its slope is such that the leaves, the bounds of the pixels, carry the relevance.
+    """
 
     source: Source
     weight: Modifier
@@ -102,7 +116,17 @@ class LinearRule:
     @property
     def needs_bounds(self) -> bool:
         """Whether the bounds of the pixels are part of the rule."""
-        return any(term.source in ("low", "high") for part in self.parts for term in part.terms)
+        return self.sources & {"low", "high"} != set()
+
+    @property
+    def for_input(self) -> bool:
+        """Whether the rule is for layers that see the images: it reads their bounds, for what they are or as leaves."""
+        return self.sources & {"low", "high", "one"} != set()
+
+    @property
+    def sources(self) -> set[Source]:
+        """The parts of the input that are part of the rule."""
+        return {term.source for part in self.parts for term in part.terms}
 
     def without_bias(self) -> LinearRule:
         """The same rule with denominators in which the bias does not count."""
@@ -160,6 +184,16 @@ def z_box_rule(stabilizer: Stabilizer | None = None) -> LinearRule:
     return LinearRule("z_box", (Part(terms, beyond_both_signs, stabilizer=stabilizer or Stabilizer()),))
 
 
+def w2_rule(stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""The w-squared rule :math:`w_{jk}^2 / \sum_j w_{jk}^2`, for unbounded inputs (Montavon et al. 2017)."""
+    return LinearRule("w2", (Part((Term("one", squared),), nothing, stabilizer=stabilizer or Stabilizer()),))
+
+
+def flat_rule(stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""The flat rule :math:`1 / n_k`: each of a unit's :math:`n_k` inputs gets the same (Lapuschkin et al. 2019)."""
+    return LinearRule("flat", (Part((Term("one", alike),), nothing, stabilizer=stabilizer or Stabilizer()),))
+
+
 _DEFAULTS: Mapping[str, Any] = {
     "rule": "epsilon",
     "epsilon": {"rms": 0.25},
@@ -169,7 +203,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "stabilizer": None,
     "bias": "absorb",
 }
-_NAMES = ("0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box")
+_NAMES = ("0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box", "w2", "flat")
+INPUT_RULES = ("z_box", "w2", "flat")
 
 
 def linear_rule(settings: str | Mapping[str, Any], defaults: Mapping[str, Any] = _DEFAULTS) -> LinearRule:
@@ -178,9 +213,9 @@ def linear_rule(settings: str | Mapping[str, Any], defaults: Mapping[str, Any] =
     Parameters
     ----------
     settings
-        ``"0"``, ``"epsilon"``, ``"gamma"``, ``"alpha_beta"``, ``"z_plus"``, ``"z_box"``; or a mapping with ``rule`` and
-        any of ``epsilon`` (of the epsilon rule), ``gamma``, ``alpha``, ``beta``, ``stabilizer`` (of the other rules)
-        and ``bias`` (``"absorb"`` or ``"ignore"``).
+        ``"0"``, ``"epsilon"``, ``"gamma"``, ``"alpha_beta"``, ``"z_plus"``, and for layers that see the images
+        ``"z_box"``, ``"w2"``, ``"flat"``; or a mapping with ``rule`` and any of ``epsilon`` (of the epsilon rule),
+        ``gamma``, ``alpha``, ``beta``, ``stabilizer`` (of the other rules) and ``bias`` (``"absorb"`` or ``"ignore"``).
     defaults
         Settings for what the mapping leaves out.
 
@@ -217,6 +252,10 @@ def _named_rule(chosen: Mapping[str, Any]) -> LinearRule:
             return z_plus_rule(stabilizer)
         case "z_box":
             return z_box_rule(stabilizer)
+        case "w2":
+            return w2_rule(stabilizer)
+        case "flat":
+            return flat_rule(stabilizer)
     raise ConfigError(f"rule={chosen['rule']!r} is not allowed: choose one of {', '.join(map(repr, _NAMES))}.")
 
 
@@ -294,10 +333,12 @@ class LinearSurrogate(Surrogate):
     def _prepare(self, inputs: Sequence[Tensor]) -> tuple[LinearRule, list[Tensor], list[_Fraction]]:
         rule = self._choose()
         leaves = [self.local_input]
-        if rule.needs_bounds:
+        if rule.for_input:
             leaves += [bound.detach().requires_grad_(True) for bound in inputs[1:]]
         sources = dict(zip(("input", "low", "high"), leaves, strict=False))
         with torch.enable_grad():
+            if "one" in rule.sources:
+                sources["one"] = _one(sources["low"], sources["high"])
             fractions = [self._fraction(part, sources) for part in rule.parts]
         return rule, leaves, fractions
 
@@ -372,6 +413,16 @@ class LinearSurrogate(Surrogate):
         for leaf, moved in zip(leaves, pulled, strict=True):
             if moved is not None:
                 recorder.record(self._row, rule.name, sent=leaf.double() * moved.double())
+
+
+def _one(low: Tensor, high: Tensor) -> Tensor:
+    """The distance of the bounds in units of itself: 1, or 0 where nothing can change.
+
+    Scaling, shifting and moving pixels scales, leaves and moves this distance, so bounds times slopes sum to what 1
+    times its slope is, whatever stands in front of the layer.
+    """
+    width = high - low
+    return torch.where(width == 0, 0.0, width / torch.where(width == 0, 1.0, width.detach()))
 
 
 def _times(sign: float, values: Tensor) -> Tensor:

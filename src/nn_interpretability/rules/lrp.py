@@ -52,12 +52,15 @@ class LRPSettings:
         Rules by place, or None.
     pooling
         Rule of max-pooling that the composite does not name.
+    bounded
+        Whether the bounds of the pixels are known.
     """
 
     defaults: Mapping[str, Any]
     input_rule: RuleSettings | None
     composite: Composite | None
     pooling: PoolingRule
+    bounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class LRPRulebook:
         Raises
         ------
         ConfigError
-            If the rule needs the bounds of the pixels at a layer that does not see the input.
+            If the rule is for layers that see the input, and this one does not.
         """
         settings = self._settings
         place = replace(place, count=self._count)
@@ -139,7 +142,7 @@ class LRPRulebook:
         if place.sees_input and settings.input_rule is not None:
             chosen = settings.input_rule
         rule = linear_rule(chosen if chosen is not None else {}, settings.defaults)
-        if rule.needs_bounds and not place.sees_input:
+        if rule.for_input and not place.sees_input:
             raise ConfigError(f"The rule {rule.name!r} is for layers that see the input; {place.layer!r} does not.")
         return rule
 
@@ -175,9 +178,11 @@ class LRPRulebook:
 
         def rule() -> LinearRule:
             chosen = self.rule_at(place)
-            if chosen.needs_bounds and len(inputs) == 1:
+            unknown = chosen.needs_bounds and not self._settings.bounded
+            if chosen.for_input and (unknown or len(inputs) == 1):
                 raise ConfigError(
-                    f"The rule {chosen.name!r} at {place.layer!r} needs the bounds of its input: give input_bounds; "
+                    f"The rule {chosen.name!r} at {place.layer!r} needs the bounds of its input: "
+                    f"{'give input_bounds; ' if chosen.needs_bounds else 'they are followed from the pixels; '}"
                     "in front of this layer only reshaping, padding and elementwise scaling may stand."
                 )
             return chosen

@@ -13,6 +13,7 @@
 ``completeness_error``      relative gap between the sum of a map and its score, for methods that sum to it
 ``variance``                variance of maps that were averaged, of the shape of ``values``, where there were several
 ``trace_*``                 the conservation trace ``[layer, sample]``, where it was kept
+``detail_*``                what else the method found, see the method
 ==========================  =====================================================================================
 """
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "attribution/1"
 _PIXELS = {4: ("channel", "y", "x"), 3: ("channel", "position"), 2: ("feature",)}
+_DETAIL = "detail_"
 
 
 def save_attribution(
@@ -111,18 +113,19 @@ def load_attribution(path: Path | str) -> Attribution:
         variance=tensor("variance") if "variance" in product.arrays else None,
         multipliers=tensor("multipliers") if "multipliers" in product.arrays else None,
         trace=_load_trace(product) if "trace_received" in product.arrays else None,
+        details={name.removeprefix(_DETAIL): tensor(name) for name in product.arrays if name.startswith(_DETAIL)},
     )
 
 
 def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | None) -> dict[str, Array]:
     stacked = attribution.score.dim() == 2
     pixels = _PIXELS[attribution.values.dim() - stacked]
+    reference = attribution.reference
+    several = reference is not None and attribution.multipliers is not None and reference.dim() > len(pixels) + 1
+    given = images if images is not None else reference[:, 0] if reference is not None and several else reference
+    maps = pixels if given is None else _apart(pixels, attribution.values, given)
     samples = ("sample", "target") if stacked else ("sample",)
     logits = attribution.logits.double()
-    given = next((t for t in (images, attribution.reference) if t is not None), None)
-    maps = pixels
-    if given is not None and given.shape[1] != attribution.values.shape[1 + stacked]:
-        maps = ("map_channel", *pixels[1:])  # one value per pixel, for images of several channels
     arrays = {
         "values": Array(_numpy(attribution.values), (*samples, *maps)),
         "output": Array(_numpy(attribution.score), samples),
@@ -130,12 +133,12 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
         "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
         "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
     }
-    several = attribution.reference is not None and attribution.reference.dim() > len(pixels) + 1
+    inputs = () if given is None else _PIXELS[given.dim()]
     optional: dict[str, tuple[Tensor | None, tuple[str, ...]]] = {
+        "images": (images, ("sample", *inputs)),
+        "reference": (reference, ("sample", *(("baseline",) if several else ()), *inputs)),
         "multipliers": (attribution.multipliers, (*samples, *maps)),
         "variance": (attribution.variance, (*samples, *maps)),
-        "images": (images, ("sample", *pixels)),
-        "reference": (attribution.reference, ("sample", *(("baseline",) if several else ()), *pixels)),
         "label": (label, ("sample",)),
         "target": (attribution.target, ("sample",)),
     }
@@ -145,7 +148,17 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
     error = attribution.completeness_error
     if error is not None:
         arrays["completeness_error"] = Array(_numpy(error), samples)
+    for name, detail in attribution.details.items():
+        inner = tuple(f"{name}_axis{axis}" for axis in range(1, detail.dim()))
+        arrays[_DETAIL + name] = Array(_numpy(detail), ("sample", *inner))
     return arrays
+
+
+def _apart(pixels: tuple[str, ...], values: Tensor, images: Tensor) -> tuple[str, ...]:
+    """Names of the axes of a map, other names than the images' where the sizes differ."""
+    whole = dict(zip(_PIXELS[images.dim()], images.shape[1:], strict=True))
+    sizes = zip(pixels, values.shape[-len(pixels) :], strict=True)
+    return tuple(name if size == whole.get(name, size) else f"map_{name}" for name, size in sizes)
 
 
 def _trace_arrays(trace: ConservationTrace) -> dict[str, Array]:

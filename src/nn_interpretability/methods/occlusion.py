@@ -1,0 +1,222 @@
+"""Occlusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from scipy import ndimage
+from torch import Tensor, nn
+
+from nn_interpretability.attribution import Attribution
+from nn_interpretability.engine.bounds import Bound, bound_like
+from nn_interpretability.engine.forward import check_scores
+from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.methods.base import Method
+from nn_interpretability.targets import ResolvedTarget, Target
+
+_FILLS = {"black": 0.0, "white": 1.0}
+
+
+class Occlusion(Method):
+    r"""How much the score falls when a window of the image is covered.
+
+    .. math:: M_p = \frac{1}{|\{q : p \in W_q\}|} \sum_{q : p \in W_q} \bigl(S_c(x) - S_c(x_{W_q \to \text{fill}})\bigr)
+
+    A window :math:`W_q` covers all channels. Windows begin every ``stride`` pixels until one reaches the border, where
+    it is clipped; where windows overlap, their effects are averaged. Positive: the window spoke for the class.
+
+    Parameters
+    ----------
+    model
+        The classifier; it need not be differentiable.
+    window
+        Height and width of the window in pixels: one number, or one for each axis.
+    stride
+        Distance of neighbouring windows, alike, at most the window's size; None for windows side by side.
+    fill
+        ``"black"`` (0), ``"white"`` (1), ``"mean"`` (of each image and channel), ``"blur"`` (the image itself, blurred
+        by a Gaussian with a standard deviation of half a window), a number, one number per channel, or a tensor of the
+        shape of an image. Numbers are in the units of the input: for normalised images black is ``(0 - mean) / std``.
+    score
+        ``"logit"``, or ``"probability"`` for the softmax of the scores; a function target then gets probabilities.
+    chunk
+        Covered images per forward pass, which bounds the memory, where ``interpret`` is not told another number.
+
+    Notes
+    -----
+    The result has one channel, and its ``details`` are, for each position of the window (rows, columns):
+    ``position_score``, the score with the window there, float64, and ``position_class``, the class with the largest
+    score there.
+
+    Raises
+    ------
+    ConfigError
+        If a hyper-parameter is not allowed, or the window is larger than the images.
+
+    References
+    ----------
+    Zeiler and Fergus 2013, Visualizing and understanding convolutional networks, section 4.2.
+    """
+
+    name: ClassVar[str] = "occlusion"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        window: int | Sequence[int] = 7,
+        stride: int | Sequence[int] | None = None,
+        fill: Literal["black", "white", "mean", "blur"] | Bound = "black",
+        score: Literal["logit", "probability"] = "logit",
+        chunk: int = 256,
+    ) -> None:
+        super().__init__(model)
+        self._window = _lengths("window", window)
+        self._stride = self._window if stride is None else _lengths("stride", stride)
+        if isinstance(fill, str) and fill not in (*_FILLS, "mean", "blur"):
+            raise ConfigError(
+                f"fill={fill!r} is not allowed: choose 'black', 'white', 'mean' or 'blur', or give a number, one number"
+                " per channel, or a tensor."
+            )
+        if score not in ("logit", "probability"):
+            raise ConfigError(f"score={score!r} is not allowed: choose 'logit' or 'probability'.")
+        (self._chunk,) = _lengths("chunk", chunk)
+        self._fill, self._score = fill, score
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Hyper-parameters, for metadata."""
+        fill = self._fill
+        plain = fill if isinstance(fill, str | int | float) else torch.as_tensor(fill).tolist()
+        return {
+            "window": list(self._window),
+            "stride": list(self._stride),
+            "fill": plain,
+            "score": self._score,
+        }
+
+    def interpret(self, images: Tensor, target: Target = None, *, chunk: int | None = None) -> Attribution:
+        """Explain a batch of images; see :meth:`~nn_interpretability.methods.base.Method.interpret`."""
+        return super().interpret(images, target, chunk=self._chunk if chunk is None else chunk)
+
+    @torch.no_grad()
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch; see :meth:`~nn_interpretability.methods.base.Method.explain`."""
+        if images.dim() < 3:
+            raise DataError(f"Occlusion needs images with places, (samples, channels, ...), not {tuple(images.shape)}.")
+        images = images.detach()
+        logits = check_scores(self.model(images.clone()), images)
+        resolved = self._resolve(target, logits)
+        whole = resolved.evaluate(self._scores(logits))
+        covers = self._covers(images)
+        score, seen = self._positions(images, covers, resolved, self._chunk if chunk is None else chunk)
+        maps = self._averaged(whole - score, covers).to(images.dtype)
+        maps, score = (maps.movedim(0, 1), score.permute(2, 1, 0)) if resolved.stacked else (maps[0], score[:, 0].T)
+        grid = self._grid(images)
+        return Attribution(
+            values=maps,
+            score=whole.T if resolved.stacked else whole[0],
+            logits=logits,
+            target=resolved.classes,
+            conserving=self.conserving,
+            method=self.name,
+            parameters=dict(self.parameters),
+            target_description=resolved.description,
+            details={
+                "position_score": score.reshape(*score.shape[:-1], *grid).contiguous(),
+                "position_class": seen.T.reshape(len(images), *grid).contiguous(),
+            },
+        )
+
+    def _positions(self, images: Tensor, covers: Tensor, resolved: ResolvedTarget, rows: int) -> tuple[Tensor, Tensor]:
+        """Score ``(positions, targets, samples)`` and largest class ``(positions, samples)`` under each window."""
+        fill = self._filled(images)
+        step = max(1, rows // len(images))
+        scores, classes = [], []
+        for some in covers.split(step):
+            covered = self._covered_logits(images, fill, some)
+            scores.append(resolved.evaluate(self._scores(covered)))
+            classes.append(covered.argmax(dim=-1))
+        return torch.cat(scores), torch.cat(classes)
+
+    def _scores(self, logits: Tensor) -> Tensor:
+        return logits if self._score == "logit" else logits.double().softmax(dim=-1).to(logits.dtype)
+
+    def _grid(self, images: Tensor) -> tuple[int, ...]:
+        """The number of positions along each axis."""
+        sizes = tuple(images.shape[2:])
+        pairs = [_for_axes(name, value, len(sizes)) for name, value in self._lengths()]
+        for window, stride, size in zip(*pairs, sizes, strict=True):
+            if window > size:
+                raise ConfigError(f"window={window} is larger than the images, which have the size {sizes}.")
+            if stride > window:
+                raise ConfigError(
+                    f"stride={stride} is larger than window={window}, which would leave pixels between windows that "
+                    "are never covered: give a stride of at most the window."
+                )
+        return tuple(1 - (window - size) // stride for window, stride, size in zip(*pairs, sizes, strict=True))
+
+    def _lengths(self) -> Sequence[tuple[str, tuple[int, ...]]]:
+        return ("window", self._window), ("stride", self._stride)
+
+    def _covers(self, images: Tensor) -> Tensor:
+        """Which pixels each window covers, row by row: boolean, shape ``(positions, ...)``."""
+        sizes = images.shape[2:]
+        grid = self._grid(images)
+        covers = torch.ones((), dtype=torch.bool, device=images.device)
+        for axis, (count, size) in enumerate(zip(grid, sizes, strict=True)):
+            window, stride = (_for_axes(name, value, len(sizes))[axis] for name, value in self._lengths())
+            begin = torch.arange(count, device=images.device)[:, None] * stride
+            pixel = torch.arange(size, device=images.device)
+            along = (pixel >= begin) & (pixel < begin + window)
+            shape = [1] * (2 * len(sizes))
+            shape[axis], shape[len(sizes) + axis] = along.shape
+            covers = covers & along.reshape(shape)
+        return covers.reshape(-1, *sizes)
+
+    def _filled(self, images: Tensor) -> Tensor:
+        """What windows are filled with, shape of the images."""
+        fill = self._fill
+        if isinstance(fill, str):
+            if fill == "mean":
+                return images.mean(dim=tuple(range(2, images.dim())), keepdim=True).expand_as(images)
+            if fill == "blur":
+                return self._blurred(images)
+            fill = _FILLS[fill]
+        return bound_like(fill, images, "fill of the windows")
+
+    def _blurred(self, images: Tensor) -> Tensor:
+        sigma = [window / 2 for window in _for_axes("window", self._window, images.dim() - 2)]
+        blurred = ndimage.gaussian_filter(images.double().cpu().numpy(), [0, 0, *sigma], mode="nearest")
+        return torch.from_numpy(blurred).to(images)
+
+    def _covered_logits(self, images: Tensor, fill: Tensor, covers: Tensor) -> Tensor:
+        """Scores of the model, shape ``(positions, N, K)``."""
+        covered = torch.where(covers[:, None, None], fill, images)
+        rows = covered.flatten(0, 1)
+        logits = check_scores(self.model(rows), rows)
+        return logits.reshape(*covered.shape[:2], -1)
+
+    @staticmethod
+    def _averaged(drops: Tensor, covers: Tensor) -> Tensor:
+        """Mean over the windows that cover a pixel: ``(targets, samples, 1, ...)``."""
+        weights = covers.double().flatten(1)
+        sums = torch.einsum("pmn,px->mnx", drops, weights) / weights.sum(dim=0)
+        return sums.reshape(*sums.shape[:2], 1, *covers.shape[1:])
+
+
+def _lengths(name: str, value: int | Sequence[int]) -> tuple[int, ...]:
+    given = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    if not given or not all(isinstance(v, int) and not isinstance(v, bool) and v >= 1 for v in given):
+        raise ConfigError(f"{name}={value!r} is not allowed: give a whole number >= 1.")
+    return tuple(int(v) for v in given if isinstance(v, int))
+
+
+def _for_axes(name: str, value: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    if len(value) == 1:
+        return value * axes
+    if len(value) != axes:
+        raise ConfigError(f"{name}={value!r} has {len(value)} numbers, the images have {axes} axes.")
+    return value

@@ -1,0 +1,82 @@
+"""Finds, while a model runs, whether it ends in global average pooling and a linear layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nn_interpretability.engine.mode import Call, SurrogateMode, Treated, Treatment
+from nn_interpretability.engine.operations import bind_linear, first_input
+
+_POOLS = frozenset(("mean", "avg_pool2d", "adaptive_avg_pool2d"))
+_RESHAPES = frozenset(
+    (
+        "flatten",
+        "view",
+        "reshape",
+        "squeeze",
+        "contiguous",
+        "clone",
+        "dropout",
+        "dropout2d",
+        "feature_dropout",
+        "getitem",
+    )
+)
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class GapHead:
+    """The end of a model: feature maps ``(N, C, h, w)``, and weights ``(K, C)``; None where the pool is the end."""
+
+    features: Tensor
+    weight: Tensor | None = None
+
+
+class GapHeadFinder:
+    """A rulebook that changes nothing and follows what is pooled over all places."""
+
+    def __init__(self) -> None:
+        self._followed: dict[int, tuple[Tensor, GapHead]] = {}  # holding the tensor keeps its identity stable
+
+    def treat(self, call: Call, context: SurrogateMode) -> Treatment:
+        """Run the call as it is, and see whether it is part of the end of the model."""
+        before = first_input(call.args, call.kwargs)
+        result = call.run()
+        head = None if before is None or not isinstance(result, Tensor) else self._head(call, before, result)
+        if head is not None:
+            self._followed[id(result)] = (result, head)
+        return Treated(result)
+
+    def head_of(self, output: Any) -> GapHead | None:
+        """The head whose result this is."""
+        found = self._followed.get(id(output))
+        return None if found is None else found[1]
+
+    def _head(self, call: Call, before: Tensor, result: Tensor) -> GapHead | None:
+        if call.name in _POOLS and before.dim() == 4:
+            return _pooled(before, result)
+        known = self.head_of(before)
+        if known is None:
+            return None
+        if call.name in _RESHAPES and result.numel() == before.numel() and len(result) == len(before):
+            return known
+        if call.name == "linear" and known.weight is None and before.dim() == 2:
+            bound = bind_linear(call.function, call.args, call.kwargs)
+            return None if bound is None else replace(known, weight=bound[1].detach())
+        return None
+
+
+def _pooled(before: Tensor, result: Tensor) -> GapHead | None:
+    """A pool over all places, whatever its arguments: recognised by its values."""
+    if result.numel() != before.shape[0] * before.shape[1] or len(result) != len(before):
+        return None
+    features = before.detach().clone()
+    mean = features.mean(dim=(2, 3))
+    size = features.abs().mean(dim=(2, 3))
+    same = (result.detach().reshape_as(mean) - mean).abs() <= _TOLERANCE * size
+    return GapHead(features) if bool(torch.all(same)) else None
