@@ -89,6 +89,17 @@ def test_a_tie_of_different_winners_gives_no_credit() -> None:
     assert found.values.flatten().tolist() == [0, 0]
 
 
+def test_a_vanishing_difference_gets_the_slope_at_the_reference() -> None:
+    """At 6, where the function turns flat; a difference of one unit in the last place is none."""
+    model = nets.Net(lambda net, x: F.relu6(x))
+    edge = torch.tensor([[6.0]], dtype=torch.float64)
+    below = torch.nextafter(edge, torch.zeros_like(edge))
+    assert DeepLIFT(model, reference=edge).interpret(below, 0).multipliers.tolist() == [[0]]
+    assert DeepLIFT(model, reference=below).interpret(edge, 0).multipliers.tolist() == [[1]]
+    # RevealCancel: half from either side of the edge, for a part on neither.
+    assert DeepLIFT(model, rule="reveal_cancel", reference=edge).interpret(edge, 0).multipliers.tolist() == [[0.5]]
+
+
 # Completeness
 
 
