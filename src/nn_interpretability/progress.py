@@ -22,13 +22,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from nn_interpretability.config.devices import granted_device
-from nn_interpretability.errors import (
-    BrokenProductError,
-    ConfigError,
-    CoverageError,
-    DataError,
-    LockedError,
-)
 
 __all__ = ["TERMINAL_VARIABLE", "Job", "job", "last_words", "progress_file", "read_progress"]
 
@@ -36,9 +29,6 @@ LOGGER = logging.getLogger("nn_interpretability")
 
 #: Set where a display of the whole run owns the terminal: jobs then write to their log files alone.
 TERMINAL_VARIABLE = "NN_INTERPRETABILITY_TERMINAL"
-
-#: Errors that say all there is to say in one message; a stack trace would only hide it.
-EXPECTED = (BrokenProductError, ConfigError, CoverageError, DataError, LockedError)
 
 _ERROR = "ERROR: "
 _WARNING = "WARNING: "
@@ -113,11 +103,11 @@ def job(snakemake: Any) -> Iterator[Job]:
     with _output_to(log) as terminal, _logging(terminal):
         try:
             yield this
-        except EXPECTED as error:
-            _fail(this, str(error), terminal)
         except KeyboardInterrupt:
             _fail(this, "interrupted", terminal)
         except Exception as error:  # noqa: BLE001 - the script ends here, and says why
+            if _is_ours(error):
+                _fail(this, str(error), terminal)
             traceback.print_exc()
             summary = "".join(traceback.format_exception_only(error)).strip()
             _fail(this, f"{summary}\nThe stack trace is in {log}.", terminal)
@@ -149,6 +139,11 @@ def read_progress(log: Path | str) -> tuple[int, int, str] | None:
     except (OSError, ValueError, TypeError):
         return None
     return int(done), int(total), str(unit)
+
+
+def _is_ours(error: Exception) -> bool:
+    # Errors of this package say all there is to say in one message; a stack trace would only hide it.
+    return type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _fail(this: Job, message: str, terminal: int | None) -> NoReturn:

@@ -53,7 +53,8 @@ MATRIX_PRODUCTS = _names("matmul rmatmul mm bmm addmm einsum bilinear")
 
 # Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved or averaged.
 MONOTONE = (TRANSPARENT | BATCH_NORM | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
-    "cat concat concatenate stack hstack vstack sum mean interpolate upsample copy"
+    """cat concat concatenate stack hstack vstack sum mean interpolate upsample copy
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout"""
 )
 
 

@@ -112,7 +112,7 @@ class LRP(Method):
                 "The z_box rule at the input needs input_bounds=(lowest, highest), the values that a pixel can take: "
                 "(0, 1), or per channel ((0 - mean) / std, (1 - mean) / std) for normalised pictures."
             )
-        if input_bounds is not None and len(input_bounds) != 2:
+        if input_bounds is not None and (not isinstance(input_bounds, Sequence | Tensor) or len(input_bounds) != 2):
             raise ConfigError(f"input_bounds={input_bounds!r} is not allowed: give a pair (lowest, highest).")
         self._composite = composite
         self._bounds = None if input_bounds is None else (input_bounds[0], input_bounds[1])

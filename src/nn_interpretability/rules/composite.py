@@ -76,16 +76,13 @@ class ByName:
 
     def __init__(self, rules: Mapping[str, RuleSettings]) -> None:
         self._rules = dict(rules)
-        self._used: set[str] = set()
 
     def __call__(self, place: Place) -> RuleSettings | None:
         """The rule of a layer, or None."""
         if place.layer in self._rules:
-            self._used.add(place.layer)
             return self._rules[place.layer]
         for key, rule in self._rules.items():
             if key == place.kind or fnmatchcase(place.layer, key):
-                self._used.add(key)
                 return rule
         return None
 
@@ -127,7 +124,7 @@ def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composi
     Raises
     ------
     ConfigError
-        If the name is not that of a preset.
+        If the name is not that of a preset, or the value none of these.
     """
     if isinstance(value, str):
         if value not in PRESETS:
@@ -136,4 +133,8 @@ def composite_of(value: str | Mapping[str, RuleSettings] | Composite) -> Composi
                 "mapping of layer names to rules."
             )
         return PRESETS[value]()
-    return ByName(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return ByName(value)
+    if not callable(value):
+        raise ConfigError(f"composite={value!r} is not allowed: give a preset, or a mapping of layer names to rules.")
+    return value
