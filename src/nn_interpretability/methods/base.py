@@ -94,7 +94,6 @@ class Method:
             batch = images[begin : begin + size]
             part = self.for_samples(torch.arange(begin, begin + len(batch)), images)
             with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
-                batch = batch.clone() if batch.is_inference() else batch
                 parts.append(part.explain(batch, _part_of(target, slice(begin, begin + size)), chunk))
         whole = concatenate(parts)
         self._warn(whole, stacklevel=2)
@@ -235,7 +234,7 @@ def checked_count(name: str, value: int) -> int:
 
 def _checked_chunk(chunk: int) -> int:
     if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
-        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of rows in one forward pass, or None.")
+        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of images to explain at a time, or None.")
     return chunk
 
 

@@ -82,18 +82,15 @@ class ByName:
 
     def __init__(self, rules: Mapping[str, RuleSettings]) -> None:
         self._rules = dict(rules)
-        self._used: set[str] = set()
 
     def __call__(self, place: Place) -> RuleSettings | None:
         """The rule of a layer, or None."""
         if place.layer in self._rules:
-            self._used.add(place.layer)
             return self._rules[place.layer]
         for key, rule in self._rules.items():
             # "*" means the layers with weights; other operations are meant only where a key begins with their kind.
             meant = place.weighted or key.startswith(place.kind)
             if key == place.kind or (meant and fnmatchcase(place.layer, key)):
-                self._used.add(key)
                 return rule
         return None
 

@@ -220,6 +220,7 @@ class _OfImages(Forward):
         self._pairs = pairs
         self.output = self.output[: pairs.images]
 
-    def pull(self, start: Tensor, *, last: bool) -> Sequence[Tensor]:
+    def pull(self, start: Tensor, *, last: bool, source: Tensor | None = None) -> Sequence[Tensor]:
         """The gradients at the images."""
-        return [each[: self._pairs.images] for each in super().pull(self._pairs.padded(start), last=last)]
+        pulled = super().pull(self._pairs.padded(start), last=last, source=source)
+        return [each[: self._pairs.images] for each in pulled]
