@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,46 @@ def test_a_vanishing_difference_gets_the_slope_at_the_reference() -> None:
     assert DeepLIFT(model, reference=below).interpret(edge, 0).multipliers.tolist() == [[1]]
     # RevealCancel: half from either side of the edge, for a part on neither.
     assert DeepLIFT(model, rule="reveal_cancel", reference=edge).interpret(edge, 0).multipliers.tolist() == [[0.5]]
+
+
+def revealed(f: Callable[[float], float], base: float, up: float, down: float) -> tuple[float, float]:
+    """The RevealCancel parts of the output, from those of the input."""
+    plus = (f(base + up) - f(base) + f(base + down + up) - f(base + down)) / 2
+    minus = (f(base + down) - f(base) + f(base + up + down) - f(base + up)) / 2
+    return plus, minus
+
+
+@pytest.mark.parametrize("first", RULES)
+def test_parts_go_on_through_nonlinearities(first: str) -> None:
+    """relu(tanh(a - b) - 0.1): the second one meets the parts of the first, by Rescale in proportion."""
+    a, b = 0.9, 0.6
+    slope = math.tanh(a - b) / (a - b)
+    up, down = (slope * a, -slope * b) if first == "rescale" else revealed(math.tanh, 0.0, a, -b)
+    expected = revealed(lambda v: max(v, 0.0), -0.1, up, down)
+    for tanh in (torch.tanh, torch.tanh_):
+        found = values(
+            lambda a, b, tanh=tanh: torch.relu(tanh(a - b) - 0.1), (a, b), rule={"tanh": first, "relu": "reveal_cancel"}
+        )
+        assert found == pytest.approx(list(expected), abs=1e-14)
+
+
+def test_the_latest_weight_layer_names_a_nonlinearity_behind_a_sum() -> None:
+    model = nets.net(
+        lambda net, x: net.head((lambda skip: torch.tanh(skip + net.two(F.relu(skip))))(net.one(x))),
+        one=nn.Linear(4, 4),
+        two=nn.Linear(4, 4),
+        head=nn.Linear(4, 2),
+    )
+    found = DeepLIFT(model, rule={"two": "reveal_cancel"}).interpret(nets.uniform(2, 4), 0).coverage["ruled"]
+    assert {"relu (rescale)": 1, "tanh (reveal_cancel)": 1}.items() <= found.items()
+
+
+def test_a_dropout_that_is_off_stands_in_nobodys_way() -> None:
+    model = nets.randomised(
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Dropout2d(), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    )
+    found = DeepLIFT(model, rule="reveal_cancel").interpret(nets.uniform(2, 1, 6, 6), 0).coverage["ruled"]
+    assert found["relu (reveal_cancel, before max-pooling)"] == 1
 
 
 # Completeness
