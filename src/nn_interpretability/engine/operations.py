@@ -85,6 +85,12 @@ def function_name(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__)).strip("_")
 
 
+def writes_in_place(function: Callable[..., Any]) -> bool:
+    """Whether a torch function is meant to write into its first argument, by its name: ``add_``, ``__iadd__``."""
+    name = str(getattr(function, "__name__", ""))
+    return name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
+
+
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """All tensors in (nested) arguments or results of a torch function."""
     if isinstance(value, Tensor):

@@ -35,6 +35,7 @@ from nn_interpretability.engine.operations import (
     depends_on_input,
     first_input,
     tensors_in,
+    writes_in_place,
 )
 from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.engine.surrogate import graft
@@ -255,7 +256,7 @@ class DeepLIFTRulebook:
             return None
         if call.name in AVERAGES and call.kwargs.get("mode") in {"bicubic", "lanczos"}:
             return None
-        overwritten = call.name in {"iadd", "isub"} or call.function.__name__ == "add_"
+        overwritten = writes_in_place(call.function)
         spreads = [self._spread_of(t, kept=not (overwritten and i == 0)) for i, t in enumerate(operands)]
         if call.name in SUMS:
             shape = torch.broadcast_shapes(*(t.shape for t in call.args[:2] if isinstance(t, Tensor)))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.engine.mode import Call
-from nn_interpretability.engine.operations import changed_in_place
+from nn_interpretability.engine.operations import changed_in_place, writes_in_place
 from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.engine.surrogate import graft
 from nn_interpretability.rules.differences import Slopes, sign_of_difference
@@ -91,8 +91,7 @@ def magnitude(pairs: Pairs, tensor: Tensor) -> Tensor:
 
 def applied(call: Call, spreads: Mapping[int, Spread], others: Callable[[Any], Any]) -> Any:
     """The same call on spreads instead of the tensors they belong to, and on ``others`` of all other arguments."""
-    name = str(getattr(call.function, "__name__", ""))
-    in_place = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
+    in_place = writes_in_place(call.function)
 
     def replaced(value: Any) -> Any:
         if isinstance(value, Tensor) and id(value) in spreads:
