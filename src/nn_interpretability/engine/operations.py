@@ -75,7 +75,8 @@ CONTRACTIONS = MATRIX_PRODUCTS - {"addmm", "bilinear"}  # the ones that add noth
 
 # Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved or averaged.
 MONOTONE = (TRANSPARENT | BATCH_NORM | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
-    "cat concat concatenate stack hstack vstack sum mean interpolate upsample copy"
+    """cat concat concatenate stack hstack vstack sum mean interpolate upsample copy
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout"""
 )
 
 

@@ -102,7 +102,7 @@ class Method(ABC):
     def _interpret_batch(self, images: Tensor, target: Target, rows: slice) -> Attribution:
         """Explain some of the images; ``rows`` says which."""
         with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
-            forward = self._forward(images.clone() if images.is_inference() else images)
+            forward = self._forward(images)
             resolved = resolve_target(target, forward.output, start=self.start)
             maps = torch.stack(self._maps(forward, resolved))
             trace = self._trace(resolved, maps)

@@ -76,16 +76,13 @@ class ByName:
 
     def __init__(self, rules: Mapping[str, RuleSettings]) -> None:
         self._rules = dict(rules)
-        self._used: set[str] = set()
 
     def __call__(self, place: Place) -> RuleSettings | None:
         """The rule of a layer, or None."""
         if place.layer in self._rules:
-            self._used.add(place.layer)
             return self._rules[place.layer]
         for key, rule in self._rules.items():
             if key == place.kind or fnmatchcase(place.layer, key):
-                self._used.add(key)
                 return rule
         return None
 
