@@ -123,8 +123,12 @@ def test_parts_go_on_through_nonlinearities(first: str) -> None:
 
 
 def test_the_latest_weight_layer_names_a_nonlinearity_behind_a_sum() -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        skip = net.one(x)
+        return net.head(torch.tanh(skip + net.two(F.relu(skip))))
+
     model = nets.net(
-        lambda net, x: net.head((lambda skip: torch.tanh(skip + net.two(F.relu(skip))))(net.one(x))),
+        forward,
         one=nn.Linear(4, 4),
         two=nn.Linear(4, 4),
         head=nn.Linear(4, 2),
@@ -139,6 +143,44 @@ def test_a_dropout_that_is_off_stands_in_nobodys_way() -> None:
     )
     found = DeepLIFT(model, rule="reveal_cancel").interpret(nets.uniform(2, 1, 6, 6), 0).coverage["ruled"]
     assert found["relu (reveal_cancel, before max-pooling)"] == 1
+
+
+def pool_overwritten(net: Any, x: Tensor) -> Tensor:
+    hidden = net.conv(x)
+    pooled = F.max_pool2d(hidden, 2)
+    hidden *= 2
+    return net.head(F.relu(pooled).flatten(1) + F.avg_pool2d(hidden, 2).flatten(1))
+
+
+def overwritten_through_a_view(net: Any, x: Tensor) -> Tensor:
+    hidden = net.conv(x)
+    first = hidden[:, 0]
+    first += hidden[:, 1].clone()
+    return net.head(F.max_pool2d(F.relu(hidden), 2).flatten(1))
+
+
+def layer_input_overwritten(net: Any, x: Tensor) -> Tensor:
+    x = x.flatten(1)[:, :8] + 0.1
+    hidden = net.head(x)
+    x *= 3
+    return F.relu(hidden)
+
+
+OVERWRITTEN = {
+    pool_overwritten: "relu (reveal_cancel; max_pool2d by own sign; behind max-pooling, whose input was overwritten)",
+    overwritten_through_a_view: "relu (reveal_cancel; input by own sign)",
+    layer_input_overwritten: "relu (reveal_cancel; parts overwritten)",
+}
+
+
+@pytest.mark.parametrize("function", OVERWRITTEN)
+def test_what_was_overwritten_is_not_used(function: Callable[[Any, Tensor], Tensor]) -> None:
+    model = nets.net(function, conv=nn.Conv2d(1, 2, 3), head=nn.Linear(8, 2))
+    images, base = nets.uniform(3, 1, 6, 6, low=-1), nets.uniform(1, 1, 6, 6, low=-1, seed=3)
+    found = DeepLIFT(model, rule="reveal_cancel", reference=base, strict=True).interpret(images, 0)
+    assert found.coverage["ruled"][OVERWRITTEN[function]] == 1
+    assert found.completeness_error.max() < 1e-11
+    assert nets.relative(found.logits, model.eval()(images)) < 1e-13
 
 
 # Completeness
@@ -209,6 +251,13 @@ def with_constants(model: Any, x: Tensor) -> Tensor:
     return model.head(F.relu(hidden - 0.5 * hidden.flip(1).roll(1, 3)).flatten(1))
 
 
+def folded(model: Any, x: Tensor) -> Tensor:
+    """Channels become rows of the batch for a while."""
+    hidden = F.max_pool2d(torch.tanh(model.first(x.reshape(-1, 1, 6, 6))), 2)
+    gate = torch.sigmoid(hidden.mean((1, 2, 3), keepdim=True))
+    return model.head(F.elu((hidden * gate).reshape(len(x), -1)))
+
+
 def attending(model: Any, x: Tensor) -> Tensor:
     """Bilinear in two things that depend on the input, without a softmax."""
     tokens = model.first(x).flatten(2).transpose(1, 2)
@@ -228,6 +277,7 @@ BUILT: dict[str, tuple[Callable[[Any, Tensor], Tensor], dict[str, nn.Module]]] =
     ),
     "concatenated": (concatenated, {"first": nn.Conv2d(2, 4, 3), "head": nn.Linear(216, 4)}),
     "with constants": (with_constants, {"first": nn.Conv2d(2, 3, 3), "head": nn.Linear(144, 4)}),
+    "folded": (folded, {"first": nn.Conv2d(1, 3, 3), "head": nn.Linear(24, 4)}),
     "gated": (
         gated,
         {"first": nn.Conv2d(2, 3, 3), "second": nn.Conv2d(3, 3, 1), "head": nn.Linear(48, 4)},

@@ -163,10 +163,7 @@ class DeepLIFT(Method):
     def _against(self, images: Tensor, reference: Tensor, target: Target) -> _Explained:
         pairs = Pairs(len(images), len(reference))
         rulebook = DeepLIFTRulebook(self._settings, pairs)
-        try:
-            forward = Forward(self.model, torch.cat([images, reference]), rulebook)
-        finally:
-            rulebook.forget()
+        forward = Forward(self.model, torch.cat([images, reference]), rulebook)
         rulebook.check()
         logits, origin = pairs.split(forward.output)
         resolved = resolve_target(target, logits, start=self.start, origin=origin.expand_as(logits))

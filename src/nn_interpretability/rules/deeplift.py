@@ -135,7 +135,7 @@ class DeepLIFTRulebook:
         self._pairs = pairs
         self._places: list[Place] = []
         self._count = 0
-        self._known: Any = WeakIdKeyDictionary()
+        self._known: Any = WeakIdKeyDictionary()  # weak, or nothing would free the tensors of a forward pass
 
     def treat(self, call: Call, context: SurrogateMode) -> Treatment:
         """The treatment of one call."""
@@ -164,10 +164,6 @@ class DeepLIFTRulebook:
         """
         if isinstance(self._settings.composite, ByName):
             self._settings.composite.check(self._places)
-
-    def forget(self) -> None:
-        """Let go of the tensors of the forward pass, which lead back here: nothing else would free their memory."""
-        self._known.clear()
 
     # What is known of a tensor
 
