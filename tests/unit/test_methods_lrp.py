@@ -28,7 +28,7 @@ IMAGES = nets.uniform(2, 1, 28, 28)
         ({"epsilon": {"rsm": 0.1}}, "A stabilizer has no setting 'rsm'"),
         ({"rule": "0", "stabilizer": math.nan}, "absolute=nan is not allowed in a stabilizer"),
         ({"bias": "keep"}, "bias='keep' is not allowed: choose 'absorb' or 'ignore'"),
-        ({"input_rule": "w_square"}, "input_rule='w_square' is not allowed: choose 'z_box' or None"),
+        ({"input_rule": "w_square"}, "input_rule='w_square' is not allowed: choose 'z_box'"),
         ({"pooling": "mean"}, "pooling='mean' is not allowed: choose 'winner' or 'proportional'"),
         ({"input_rule": "z_box"}, "input_bounds"),
         ({"rule": "z_box"}, "input_bounds"),

@@ -234,7 +234,7 @@ def checked_count(name: str, value: int) -> int:
 
 def _checked_chunk(chunk: int) -> int:
     if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
-        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of images to explain at a time, or None.")
+        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of rows in one forward pass, or None.")
     return chunk
 
 

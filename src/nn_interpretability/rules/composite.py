@@ -88,9 +88,9 @@ class ByName:
         if place.layer in self._rules:
             return self._rules[place.layer]
         for key, rule in self._rules.items():
-            # "*" means the layers with weights; other operations are meant only where a key begins with their kind.
-            meant = place.weighted or key.startswith(place.kind)
-            if key == place.kind or (meant and fnmatchcase(place.layer, key)):
+            if key == "*" and not place.weighted:
+                continue  # everything means every layer with weights
+            if key == place.kind or fnmatchcase(place.layer, key):
                 return rule
         return None
 
