@@ -311,6 +311,19 @@ def test_what_is_not_covered_is_named(name: str) -> None:
         DeepLIFT(model, strict=True, reference=0.3).interpret(nets.uniform(3, 1, 3, 3), 0)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_detour_across_images_is_said_and_survived() -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        rows = net.first(x.flatten(1)).t()
+        return net.head(F.relu((rows + 0.5 * rows.tanh()).reshape(len(x), -1)))
+
+    model = nets.net(forward, first=nn.Linear(9, 7), head=nn.Linear(7, 2))
+    coverage = DeepLIFT(model, rule="reveal_cancel").interpret(nets.uniform(3, 1, 3, 3), 0).coverage
+    assert coverage["ruled"]["relu (reveal_cancel; parts across images)"] == 1
+    named = {"t of the batch axis", "tanh on a tensor whose first axis is not the batch", "an operation across images"}
+    assert set(coverage["uncovered"]) == named
+
+
 def test_an_active_dropout_drops_the_same_of_image_and_reference() -> None:
     model = nets.net(
         lambda net, x: net.head(F.relu(F.dropout(net.first(x), 0.5, training=True))),

@@ -51,7 +51,7 @@ from nn_interpretability.rules.differences import (
     reveal_cancel_slopes,
 )
 from nn_interpretability.rules.spread import (
-    ChangedError,
+    NoPartsError,
     Spread,
     Watched,
     applied,
@@ -434,8 +434,8 @@ class DeepLIFTRulebook:
         if known.spread is not None:
             try:
                 known.spread.get()
-            except ChangedError:
-                return own_sign(self._pairs, Watched.now(before), known.kind), "reveal_cancel; parts overwritten"
+            except NoPartsError as reason:
+                return own_sign(self._pairs, Watched.now(before), known.kind), f"reveal_cancel; parts {reason}"
             names = ", ".join(sorted(known.spread.own_sign))
             return known.spread, f"reveal_cancel; {names} by own sign" if names else "reveal_cancel"
         return own_sign(self._pairs, Watched.now(before), known.kind), f"reveal_cancel; {known.kind} by own sign"
