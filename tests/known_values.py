@@ -207,7 +207,10 @@ GRADIENT_VALUES: dict[str, KnownValue] = {
 # The gradient jumps at a threshold: relu(x - 10) has input x gradient 0 below it and x, more than 10, above.
 THRESHOLD = {9.999: 0.0, 10.001: 10.001, 12.0: 12.0}
 
-# A ReLU with input z and gradient G from above: the gradient keeps G where z > 0.
+# A ReLU with input z and signal G from above: the gradient keeps G where z > 0, deconvolution (Zeiler and Fergus 2014)
+# where G > 0, guided backpropagation (Springenberg et al. 2014) where both are. From the lecture of the 2020 study.
 RELU_INPUT = ((1, -1, 5), (2, -5, -7), (-3, 2, 4))
 RELU_GRADIENT_FROM_ABOVE = ((-2, 3, -1), (6, -3, 1), (2, -1, 3))
 RELU_GRADIENT = ((-2, 0, -1), (6, 0, 0), (0, -1, 3))
+RELU_DECONVOLUTION = ((0, 3, 0), (6, 0, 1), (2, 0, 3))
+RELU_GUIDED = ((0, 0, 0), (6, 0, 0), (0, 0, 3))

@@ -38,10 +38,10 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
-    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
+    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
     "GuidedBackprop": "nn_interpretability.methods.guided_backprop",

@@ -124,15 +124,15 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         parameters=first.parameters,
         target_description=first.target_description,
         coverage=first.coverage,
-        reference=_joined([part.reference for part in parts]),
-        multipliers=_joined([part.multipliers for part in parts]),
+        reference=_concatenate_tensors([part.reference for part in parts]),
+        multipliers=_concatenate_tensors([part.multipliers for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
-        variance=_joined([part.variance for part in parts]),
         details={name: torch.cat([part.details[name] for part in parts]) for name in first.details},
+        variance=_concatenate_tensors([part.variance for part in parts]),
     )
 
 
-def _joined(tensors: list[Tensor | None]) -> Tensor | None:
+def _concatenate_tensors(tensors: list[Tensor | None]) -> Tensor | None:
     present = [tensor for tensor in tensors if tensor is not None]
     return torch.cat(present) if present else None
 

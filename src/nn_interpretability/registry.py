@@ -147,6 +147,14 @@ _OCCLUSION = _object(
 _UPSAMPLING = {"upsampling": {"enum": ["bilinear", "bicubic", "nearest"]}, "align_corners": {"type": "boolean"}}
 _GRAD_CAM = {"layer": _LAYER, **_UPSAMPLING, "relu": {"type": "boolean"}}
 
+_REFERENCE = {"description": "what the image is compared with: one number, or one per channel", **_BOUND}
+_SEED = {"type": "integer", "minimum": 0}
+_ACTIVATIONS = {
+    "enum": ["relu", "all"],
+    "description": "relu: ReLU and its clipped forms; all: every elementwise activation, beyond what the papers define",
+}
+_DEFAULT_BASE = "gradient"
+
 _DEEPLIFT_RULE = {"enum": ["rescale", "reveal_cancel"]}
 _DEEPLIFT = _object(
     {
@@ -156,29 +164,18 @@ _DEEPLIFT = _object(
                 {"type": "object", "minProperties": 1, "additionalProperties": _DEEPLIFT_RULE},
             ]
         },
-        "reference": {
-            "description": "value of every pixel of the reference; several are averaged over",
-            "oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}],
-        },
+        "reference": _REFERENCE,
         "pool_order": {"enum": ["relu_first", "as_built"]},
         "mean_subtraction": {"type": "boolean"},
         "strict": _STRICT,
     }
 )
 
-_REFERENCE = {"description": "what the image is compared with: one number, or one per channel", **_BOUND}
-_SEED = {"type": "integer", "minimum": 0}
-_ACTIVATIONS = {
-    "enum": ["relu", "all"],
-    "description": "relu: ReLU and its clipped forms; all: every elementwise activation, beyond what the papers define",
-}
-_DEFAULT_BASE = "gradient"
-
 METHODS: dict[str, MethodEntry] = {
     "deeplift": MethodEntry(
         module="nn_interpretability.methods.deeplift",
         name="DeepLIFT",
-        summary="share of the difference from a reference, by Rescale or RevealCancel (Shrikumar et al. 2017)",
+        summary="contributions to the difference from a reference (Shrikumar et al. 2017)",
         needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
         parameters=_DEEPLIFT,
     ),

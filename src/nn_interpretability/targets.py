@@ -214,8 +214,7 @@ def _function_target(function: ScoreFunction, output: Tensor, start: str, origin
     scores = _evaluate(function, output).double()
     if start == "derivative":
         base = 0.0 if origin is None else _evaluate(function, origin).double()
-        slope = _slope(function, output)[None]
-        return ResolvedTarget("function", slope, (scores - base)[None], None, False, function)
+        return ResolvedTarget("function", _slope(function, output)[None], (scores - base)[None], None, False, function)
     begin = torch.zeros_like(output) if origin is None else origin
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
     mean = torch.zeros_like(output, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,99 @@ def test_a_tie_of_different_winners_gives_no_credit() -> None:
     assert found.values.flatten().tolist() == [0, 0]
 
 
+def test_a_vanishing_difference_gets_the_slope_at_the_reference() -> None:
+    """At 6, where the function turns flat; a difference of one unit in the last place is none."""
+    model = nets.Net(lambda net, x: F.relu6(x))
+    edge = torch.tensor([[6.0]], dtype=torch.float64)
+    below = torch.nextafter(edge, torch.zeros_like(edge))
+    assert DeepLIFT(model, reference=edge).interpret(below, 0).multipliers.tolist() == [[0]]
+    assert DeepLIFT(model, reference=below).interpret(edge, 0).multipliers.tolist() == [[1]]
+    # RevealCancel: half from either side of the edge, for a part on neither.
+    assert DeepLIFT(model, rule="reveal_cancel", reference=edge).interpret(edge, 0).multipliers.tolist() == [[0.5]]
+
+
+def revealed(f: Callable[[float], float], base: float, up: float, down: float) -> tuple[float, float]:
+    """The RevealCancel parts of the output, from those of the input."""
+    plus = (f(base + up) - f(base) + f(base + down + up) - f(base + down)) / 2
+    minus = (f(base + down) - f(base) + f(base + up + down) - f(base + up)) / 2
+    return plus, minus
+
+
+@pytest.mark.parametrize("first", RULES)
+def test_parts_go_on_through_nonlinearities(first: str) -> None:
+    """relu(tanh(a - b) - 0.1): the second one meets the parts of the first, by Rescale in proportion."""
+    a, b = 0.9, 0.6
+    slope = math.tanh(a - b) / (a - b)
+    up, down = (slope * a, -slope * b) if first == "rescale" else revealed(math.tanh, 0.0, a, -b)
+    expected = revealed(lambda v: max(v, 0.0), -0.1, up, down)
+    for tanh in (torch.tanh, torch.tanh_):
+        found = values(
+            lambda a, b, tanh=tanh: torch.relu(tanh(a - b) - 0.1), (a, b), rule={"tanh": first, "relu": "reveal_cancel"}
+        )
+        assert found == pytest.approx(list(expected), abs=1e-14)
+
+
+def test_the_latest_weight_layer_names_a_nonlinearity_behind_a_sum() -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        skip = net.one(x)
+        return net.head(torch.tanh(skip + net.two(F.relu(skip))))
+
+    model = nets.net(
+        forward,
+        one=nn.Linear(4, 4),
+        two=nn.Linear(4, 4),
+        head=nn.Linear(4, 2),
+    )
+    found = DeepLIFT(model, rule={"two": "reveal_cancel"}).interpret(nets.uniform(2, 4), 0).coverage["ruled"]
+    assert {"relu (rescale)": 1, "tanh (reveal_cancel)": 1}.items() <= found.items()
+
+
+def test_a_dropout_that_is_off_stands_in_nobodys_way() -> None:
+    model = nets.randomised(
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Dropout2d(), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    )
+    found = DeepLIFT(model, rule="reveal_cancel").interpret(nets.uniform(2, 1, 6, 6), 0).coverage["ruled"]
+    assert found["relu (reveal_cancel, before max-pooling)"] == 1
+
+
+def pool_overwritten(net: Any, x: Tensor) -> Tensor:
+    hidden = net.conv(x)
+    pooled = F.max_pool2d(hidden, 2)
+    hidden *= 2
+    return net.head(F.relu(pooled).flatten(1) + F.avg_pool2d(hidden, 2).flatten(1))
+
+
+def overwritten_through_a_view(net: Any, x: Tensor) -> Tensor:
+    hidden = net.conv(x)
+    first = hidden[:, 0]
+    first += hidden[:, 1].clone()
+    return net.head(F.max_pool2d(F.relu(hidden), 2).flatten(1))
+
+
+def layer_input_overwritten(net: Any, x: Tensor) -> Tensor:
+    x = x.flatten(1)[:, :8] + 0.1
+    hidden = net.head(x)
+    x *= 3
+    return F.relu(hidden)
+
+
+OVERWRITTEN = {
+    pool_overwritten: "relu (reveal_cancel; max_pool2d by own sign; behind max-pooling, whose input was overwritten)",
+    overwritten_through_a_view: "relu (reveal_cancel; input by own sign)",
+    layer_input_overwritten: "relu (reveal_cancel; parts overwritten)",
+}
+
+
+@pytest.mark.parametrize("function", OVERWRITTEN)
+def test_what_was_overwritten_is_not_used(function: Callable[[Any, Tensor], Tensor]) -> None:
+    model = nets.net(function, conv=nn.Conv2d(1, 2, 3), head=nn.Linear(8, 2))
+    images, base = nets.uniform(3, 1, 6, 6, low=-1), nets.uniform(1, 1, 6, 6, low=-1, seed=3)
+    found = DeepLIFT(model, rule="reveal_cancel", reference=base, strict=True).interpret(images, 0)
+    assert found.coverage["ruled"][OVERWRITTEN[function]] == 1
+    assert found.completeness_error.max() < 1e-11
+    assert nets.relative(found.logits, model.eval()(images)) < 1e-13
+
+
 # Completeness
 
 
@@ -150,6 +244,20 @@ def gated(model: Any, x: Tensor) -> Tensor:
     return model.head(F.gelu(hidden / (1 + hidden.abs().mean((1, 2, 3), keepdim=True))).flatten(1))
 
 
+def with_constants(model: Any, x: Tensor) -> Tensor:
+    """What is filled in differs from nothing: its parts must not count when parts are added later."""
+    hidden = F.pad(model.first(x), (1, 1, 1, 1), value=0.5)
+    hidden = torch.tanh(torch.cat([hidden, torch.full_like(hidden[:, :1].detach(), 0.7)], dim=1))
+    return model.head(F.relu(hidden - 0.5 * hidden.flip(1).roll(1, 3)).flatten(1))
+
+
+def folded(model: Any, x: Tensor) -> Tensor:
+    """Channels become rows of the batch for a while."""
+    hidden = F.max_pool2d(torch.tanh(model.first(x.reshape(-1, 1, 6, 6))), 2)
+    gate = torch.sigmoid(hidden.mean((1, 2, 3), keepdim=True))
+    return model.head(F.elu((hidden * gate).reshape(len(x), -1)))
+
+
 def attending(model: Any, x: Tensor) -> Tensor:
     """Bilinear in two things that depend on the input, without a softmax."""
     tokens = model.first(x).flatten(2).transpose(1, 2)
@@ -168,6 +276,8 @@ BUILT: dict[str, tuple[Callable[[Any, Tensor], Tensor], dict[str, nn.Module]]] =
         },
     ),
     "concatenated": (concatenated, {"first": nn.Conv2d(2, 4, 3), "head": nn.Linear(216, 4)}),
+    "with constants": (with_constants, {"first": nn.Conv2d(2, 3, 3), "head": nn.Linear(144, 4)}),
+    "folded": (folded, {"first": nn.Conv2d(1, 3, 3), "head": nn.Linear(24, 4)}),
     "gated": (
         gated,
         {"first": nn.Conv2d(2, 3, 3), "second": nn.Conv2d(3, 3, 1), "head": nn.Linear(48, 4)},
@@ -234,15 +344,15 @@ PIECES: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any], nn.Line
         lambda net: joined(net.one.weight, -net.two.weight, 1.5 + net.one.bias - net.two.bias),
     ),
     "factors": (
-        lambda net, x: net.one(x[:, :3]) * -2 + net.two(x[:, 3:]) / -4,
-        lambda net: joined(-2 * net.one.weight, -net.two.weight / 4, -2 * net.one.bias - net.two.bias / 4),
+        lambda net, x: net.one(x[:, :3]) * -2 + net.two(x[:, 3:]) / 4,
+        lambda net: joined(-2 * net.one.weight, net.two.weight / 4, -2 * net.one.bias + net.two.bias / 4),
     ),
     "batch norm with scales of both signs": (
-        lambda net, x: net.norm(net.one(x[:, :3]) + net.two(x[:, 3:])),
+        lambda net, x: net.norm(net.one(x[:, :3])) + net.two(x[:, 3:]),
         lambda net: joined(
             net.one.weight * scale_and_shift(net)[0][:, None],
-            net.two.weight * scale_and_shift(net)[0][:, None],
-            (net.one.bias + net.two.bias) * scale_and_shift(net)[0] + scale_and_shift(net)[1],
+            net.two.weight,
+            net.one.bias * scale_and_shift(net)[0] + scale_and_shift(net)[1] + net.two.bias,
         ),
     ),
     "matrix product": (
@@ -264,6 +374,40 @@ PIECES: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any], nn.Line
 def test_parts_are_handed_on_as_in_one_linear_layer(name: str) -> None:
     function, merged = PIECES[name]
     assert max(one_layer(function, merged=merged, seed=seed) for seed in range(5)) < 1e-11
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_writing_in_place_changes_nothing(rule: str) -> None:
+    """Also where the tensor that is written to has no parts, or its value is needed later."""
+
+    def in_place(net: Any, x: Tensor) -> Tensor:
+        hidden = F.max_pool2d(net.one(x), 3, 1, 1)
+        hidden += net.two(x)
+        hidden = F.relu_(hidden).mul_(net.factors).sub_(net.two(x))
+        other = F.hardtanh_(net.one(x), -0.4, 0.4)
+        other -= hidden
+        pooled = F.max_pool2d(other, 3, 1, 1)
+        pooled -= hidden
+        return net.head(pooled.tanh_().flatten(1))
+
+    def apart(net: Any, x: Tensor) -> Tensor:
+        hidden = F.max_pool2d(net.one(x), 3, 1, 1)
+        hidden = hidden + net.two(x)
+        hidden = F.relu(hidden) * net.factors - net.two(x)
+        other = F.hardtanh(net.one(x), -0.4, 0.4)
+        return net.head(torch.tanh(F.max_pool2d(other - hidden, 3, 1, 1) - hidden).flatten(1))
+
+    pieces = {"one": nn.Conv2d(1, 3, 3), "two": nn.Conv2d(1, 3, 3), "head": nn.Linear(48, 2)}
+    found, expected = (nets.net(function, 2, **pieces) for function in (in_place, apart))
+    for model in (found, expected):
+        model.factors = torch.tensor([0.5, -2.0, 1.0], dtype=torch.float64).reshape(3, 1, 1)
+    images, base = nets.uniform(3, 1, 6, 6, low=-1), nets.uniform(1, 1, 6, 6, seed=4)
+    one, other = (
+        DeepLIFT(model, rule=rule, reference=base, strict=True).interpret(images, 1) for model in (found, expected)
+    )
+    assert nets.relative(one.multipliers, other.multipliers) < 1e-12
+    assert one.coverage["ruled"] == other.coverage["ruled"]
+    assert one.completeness_error.max() < 1e-11
 
 
 def test_an_average_of_conv_outputs_adds_parts() -> None:

@@ -28,6 +28,21 @@ def behind(function: Any) -> nn.Module:
     )
 
 
+# --- closed forms -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rule", "shares"), [("z_box", (0.25, 0.75)), ("w2", (0.2, 0.8)), ("flat", (0.5, 0.5))])
+@pytest.mark.parametrize("pixel", [(0.2, 0.7), (0.9, 0.1)])
+def test_shares_of_one_unit(rule: Any, shares: tuple[float, float], pixel: tuple[float, float]) -> None:
+    """w = (1, -2), pixels in [0, 1]: z-box x1 - 0, -2 x2 + 2, (.2, .6) of .8 at (.2, .7); w2 and flat do not ask."""
+    model = nn.Sequential(nn.Linear(2, 1)).double()
+    model[0].weight.data, model[0].bias.data = torch.tensor([[1.0, -2.0]]).double(), torch.tensor([3.0]).double()
+    found = LRP(model, rule="0", input_rule=rule, input_bounds=(0, 1)).interpret(torch.tensor([pixel]).double(), 0)
+    expected = (0.9 / 2.7, 1.8 / 2.7) if rule == "z_box" and pixel == (0.9, 0.1) else shares
+    assert torch.allclose(found.values[0] / found.score, torch.tensor(expected).double(), rtol=1e-6)
+    assert found.completeness_error < 1e-12
+
+
 # --- w2 and flat ------------------------------------------------------------------------------------------------------
 
 MEAN, DEVIATION = torch.tensor([0.4, 0.5, -0.2]).double(), torch.tensor([0.25, 0.2, -0.5]).double()

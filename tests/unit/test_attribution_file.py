@@ -6,8 +6,21 @@ import numpy as np
 import pytest
 import torch
 import xarray
+from torch import nn
 
-from nn_interpretability import LRP, Attribution, DeepLIFT, Gradient, IntegratedGradients, Saliency, SmoothGrad
+from nn_interpretability import (
+    CAM,
+    LRP,
+    Attribution,
+    DeepLIFT,
+    GradCAM,
+    Gradient,
+    IntegratedGradients,
+    Occlusion,
+    Saliency,
+    SimpleTaylor,
+    SmoothGrad,
+)
 from nn_interpretability.errors import BrokenProductError
 from nn_interpretability.models import build_model
 from nn_interpretability.storage.attribution_file import save_attribution
@@ -43,7 +56,7 @@ def test_everything_comes_back(tmp_path, model, images, target):
     assert torch.equal(loaded.completeness_error, saved.completeness_error)
 
 
-@pytest.mark.parametrize("reference", [0.5, [0, 1]])
+@pytest.mark.parametrize("reference", [0.5, [torch.zeros(1, 28, 28), torch.ones(1, 28, 28)]])
 @pytest.mark.parametrize("target", [3, "all"])
 def test_multipliers_and_references_come_back(tmp_path, model, images, target, reference):
     saved = DeepLIFT(model, rule="reveal_cancel", reference=reference).interpret(images, target)
@@ -101,3 +114,32 @@ def test_one_value_per_pixel_of_images_in_colour(tmp_path):
     with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as opened:
         assert opened["values"].dims == ("sample", "map_channel", "y", "x")
         assert opened["images"].dims == ("sample", "channel", "y", "x")
+
+
+@pytest.mark.parametrize("target", [1, "all"])
+def test_details_come_back(tmp_path, model, images, target):
+    methods = [
+        GradCAM(model, layer="features.relu2"),
+        Occlusion(model, window=14),
+        SimpleTaylor(model),
+        LRP(model, layer="features.conv2"),
+        LRP(model, layer="classifier.fc1"),
+    ]
+    for number, method in enumerate(methods):
+        found = method.interpret(images, target)
+        save_attribution(found, tmp_path / f"{number}.h5", images=images)
+        loaded = Attribution.load(tmp_path / f"{number}.h5")
+        assert torch.equal(loaded.values, found.values)
+        assert loaded.details.keys() == found.details.keys()
+        for name, detail in found.details.items():
+            assert torch.equal(loaded.details[name], detail)
+            assert loaded.details[name].dtype == detail.dtype
+
+
+def test_a_map_of_places_beside_a_picture_in_colour(tmp_path):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    pictures = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    save_attribution(CAM(model).interpret(pictures), tmp_path / "a.h5", images=pictures)
+    with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as data:
+        assert data["values"].dims == ("sample", "map_channel", "y", "x")
+        assert data["images"].dims == ("sample", "channel", "y", "x")

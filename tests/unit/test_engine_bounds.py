@@ -60,6 +60,12 @@ def via_torchvision(_: Any, images: Tensor) -> Tensor:
     return normalize(images, MEAN.tolist(), DEVIATION.tolist())
 
 
+def added_to_a_constant(_: Any, images: Tensor) -> Tensor:
+    shifted = -MEAN[:, None, None].expand_as(images).clone()
+    shifted += images
+    return shifted / DEVIATION[:, None, None]
+
+
 NORMALISATIONS = {
     "operators": (lambda _, images: normalised(images), {}),
     "in place": (in_place, {}),
@@ -67,6 +73,9 @@ NORMALISATIONS = {
     "reversed": (lambda _, x: (MEAN[:, None, None] - x) * (-1 / DEVIATION[:, None, None]), {}),
     "torchvision": (via_torchvision, {}),
     "batch norm": (lambda model, images: model.norm(images), {"norm": batch_norm()}),
+    "dropout that does nothing": (lambda model, x: normalised(model.drop(x)), {"drop": nn.Dropout(0.5)}),
+    "taken from a constant": (lambda _, x: torch.sub(MEAN[:, None, None], x) / -DEVIATION[:, None, None], {}),
+    "added to a constant": (added_to_a_constant, {}),
     "moved about": (lambda _, x: normalised(x.permute(0, 2, 3, 1).contiguous().movedim(-1, 1).flip(2).flip(2)), {}),
 }
 
@@ -79,6 +88,7 @@ def test_normalising_inside_the_model_is_normalising_outside(name: str, trace: b
     expected = outside.interpret(normalised(IMAGES), 2)
     inside = z_box(behind(function, **modules), (0, 1), trace=trace, strict=True).interpret(IMAGES, 2)
     assert nets.relative(inside.values, expected.values) < 1e-12
+    assert nets.relative(inside.logits, expected.logits) < 1e-12
     if trace:
         assert inside.trace.layers == ("conv", "linear")
         assert inside.trace.unaccounted.abs().max() < 1e-12 * expected.score.abs().max()
@@ -126,6 +136,8 @@ NOT_FOLLOWED = {
     "mixing channels": lambda _, x: x + x.mean(1, keepdim=True),
     "normalised by itself": lambda _, x: x / x.amax((1, 2, 3), keepdim=True),
     "sigmoid": lambda _, x: torch.sigmoid(x),
+    "active dropout": lambda _, x: F.dropout(x, 0.3, training=True),
+    "copied": lambda _, x: torch.zeros_like(x).detach().copy_(x),
     "normalised by the batch": lambda _, x: F.batch_norm(x, None, None, training=True),
 }
 

@@ -10,10 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import LRP, DeepLIFT, Gradient, InputXGradient
+from nn_interpretability import (
+    LRP,
+    Deconvolution,
+    DeepLIFT,
+    Gradient,
+    GuidedBackprop,
+    InputXGradient,
+    IntegratedGradients,
+)
 from nn_interpretability.errors import ConfigError, DataError
 
-METHODS = [DeepLIFT, Gradient, InputXGradient, LRP]
+METHODS = [DeepLIFT, Gradient, InputXGradient, LRP, GuidedBackprop, Deconvolution, IntegratedGradients]
 IMAGES = nets.uniform(3, 1, 28, 28)
 
 

@@ -38,12 +38,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"rule": {"linear": "zero"}}, "rule='zero' is not allowed"),
     ({"rule": 3}, "rule=3 is not allowed"),
     ({"pool_order": "pool_first"}, "pool_order='pool_first' is not allowed: choose 'relu_first' or 'as_built'"),
-    ({"reference": "black"}, "reference='black' is not allowed: give a finite number, a tensor of the shape of one"),
+    ({"reference": "black"}, "reference='black' is not allowed: give one number, one number per channel, one image"),
     ({"reference": None}, "reference=None is not allowed"),
-    ({"reference": float("nan")}, "reference=nan is not allowed"),
-    ({"reference": True}, "reference=True is not allowed"),
+    ({"reference": float("nan")}, "The reference contains NaN"),
+    ({"reference": True}, "is not allowed: give one number"),
     ({"reference": []}, r"reference=\[\] is not allowed: give at least one"),
-    ({"reference": torch.full((28, 28), torch.inf)}, "a tensor of torch.float32 with values that are no finite"),
+    ({"reference": torch.full((28, 28), torch.inf)}, "The reference contains NaN or infinite"),
 ]
 
 
@@ -187,7 +187,9 @@ def test_references_that_do_not_fit(shape: tuple[int, ...], chunk: int | None) -
 def test_metadata_of_references() -> None:
     base = torch.zeros(1, 28, 28)
     assert DeepLIFT(cnn(), reference=0.5).parameters["reference"] == 0.5
-    assert DeepLIFT(cnn(), reference=[0, 1]).parameters["reference"] == [0.0, 1.0]
+    assert DeepLIFT(cnn(), reference=[0.5]).parameters["reference"] == [0.5]  # one number per channel
+    both = DeepLIFT(cnn(), reference=[base, base + 1]).parameters["reference"]
+    assert [each["shape"] for each in both] == [[1, 28, 28], [1, 28, 28]]
     described = DeepLIFT(cnn(), reference=base).parameters["reference"]
     assert described["shape"] == [1, 28, 28]
     assert described == DeepLIFT(cnn(), reference=base.double()).parameters["reference"]
@@ -307,6 +309,19 @@ def test_what_is_not_covered_is_named(name: str) -> None:
     model = nets.net(function, head=nn.Linear(9, 2))
     with pytest.raises(CoverageError, match=message):
         DeepLIFT(model, strict=True, reference=0.3).interpret(nets.uniform(3, 1, 3, 3), 0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_detour_across_images_is_said_and_survived() -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        rows = net.first(x.flatten(1)).t()
+        return net.head(F.relu((rows + 0.5 * rows.tanh()).reshape(len(x), -1)))
+
+    model = nets.net(forward, first=nn.Linear(9, 7), head=nn.Linear(7, 2))
+    coverage = DeepLIFT(model, rule="reveal_cancel").interpret(nets.uniform(3, 1, 3, 3), 0).coverage
+    assert coverage["ruled"]["relu (reveal_cancel; parts across images)"] == 1
+    named = {"t of the batch axis", "tanh on a tensor whose first axis is not the batch", "an operation across images"}
+    assert set(coverage["uncovered"]) == named
 
 
 def test_an_active_dropout_drops_the_same_of_image_and_reference() -> None:

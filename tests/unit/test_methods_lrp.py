@@ -28,7 +28,7 @@ IMAGES = nets.uniform(2, 1, 28, 28)
         ({"epsilon": {"rsm": 0.1}}, "A stabilizer has no setting 'rsm'"),
         ({"rule": "0", "stabilizer": math.nan}, "absolute=nan is not allowed in a stabilizer"),
         ({"bias": "keep"}, "bias='keep' is not allowed: choose 'absorb' or 'ignore'"),
-        ({"input_rule": "w_square"}, "input_rule='w_square' is not allowed: choose 'z_box', 'w2', 'flat' or None"),
+        ({"input_rule": "w_square"}, "input_rule='w_square' is not allowed: choose 'z_box'"),
         ({"pooling": "mean"}, "pooling='mean' is not allowed: choose 'winner' or 'proportional'"),
         ({"input_rule": "z_box"}, "input_bounds"),
         ({"rule": "z_box"}, "input_bounds"),
@@ -171,3 +171,12 @@ def test_settings_of_a_mapping_complete_the_defaults() -> None:
     expected = LRP(model, rule="0", composite={"conv2d": {"rule": "gamma", "gamma": 0.7}}).interpret(IMAGES, 0).values
     assert torch.equal(found, expected)
     assert not torch.equal(found, LRP(model, rule="0", composite=composite).interpret(IMAGES, 0).values)
+
+
+def test_a_pattern_for_everything_leaves_pooling_alone() -> None:
+    model = nets.small_cnn(study=False)
+    images = nets.uniform(2, 1, 28, 28)
+    everywhere = LRP(model, composite={"*": "gamma"}).interpret(images, 0)
+    assert torch.equal(everywhere.values, LRP(model, rule="gamma").interpret(images, 0).values)
+    pooled = LRP(model, composite={"max_pool2d_*": {"rule": "epsilon", "epsilon": 1.0}}).interpret(images, 0)
+    assert not torch.equal(pooled.values, LRP(model).interpret(images, 0).values)

@@ -108,6 +108,28 @@ def test_the_score_of_a_function_has_a_root_too() -> None:
     found = SimpleTaylor(model, root="nearest").interpret(images, margin)
     assert 0 < int((found.score < 0).sum()) < 6
     assert margin(model(found.details["root"])).abs().max() < 1e-12
+    root = found.details["root"].requires_grad_(True)
+    (slope,) = torch.autograd.grad(margin(model(root)).sum(), root)
+    assert nets.relative(found.values, slope * (images - root)) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("score", "pixel"), [(lambda x: torch.expm1(9 * x), 2.0), (lambda x: -torch.expm1(-5 * x), 1.0)]
+)
+def test_a_score_that_bends_is_not_left_at_one_end(score: Any, pixel: float) -> None:
+    """e^(9x) - 1 and 1 - e^(-5x), where plain regula falsi creeps from one side or the other."""
+    model = nets.net(lambda _, x: score(x).flatten(1).sum(1, keepdim=True))
+    found = SimpleTaylor(model, root="nearest").interpret(torch.tensor([[[[pixel]]]], dtype=torch.float64), 0)
+    assert found.details["residual"].abs().max() < 1e-12
+
+
+def test_of_two_roots_the_nearer_one() -> None:
+    """f = |x - 2| - 1 at 5 has the roots 3 and 1, at 2.5 (where it is negative, and climbs) 3."""
+    model = nets.net(lambda _, x: (x - 2).abs().flatten(1) - 1)
+    images = torch.tensor([[[[5.0]]], [[[2.5]]], [[[-3.0]]]], dtype=torch.float64)
+    found = SimpleTaylor(model, root="nearest").interpret(images, 0)
+    assert torch.allclose(found.details["root"].flatten(), torch.tensor([3.0, 3.0, 1.0], dtype=torch.float64))
+    assert torch.allclose(found.values.flatten(), found.score)
 
 
 def test_a_root_is_zero_or_nearest() -> None:

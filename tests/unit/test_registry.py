@@ -1,92 +1,140 @@
-"""The table of methods is in step with the classes."""
+"""The table of methods agrees with their constructors, and costs no torch."""
 
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
 
+import jsonschema
 import nets
 import pytest
-import torch
-from jsonschema import Draft202012Validator
 
 import nn_interpretability
-from nn_interpretability import IntegratedGradients, SmoothGrad
-from nn_interpretability.config.validate import check_parameters
 from nn_interpretability.errors import ConfigError
-from nn_interpretability.models import build_model
-from nn_interpretability.registry import METHODS, method_entry, method_modules
+from nn_interpretability.methods.base import Method
+from nn_interpretability.registry import METHODS, method_entry
+from nn_interpretability.rules.composite import PRESETS
+from nn_interpretability.rules.linear import _NAMES as RULES
+
+
+def keywords(name: str) -> dict[str, inspect.Parameter]:
+    """All arguments but the first, which is the model, or the method that this one goes around."""
+    _, _, *parameters = inspect.signature(METHODS[name].load().__init__).parameters.values()
+    return {parameter.name: parameter for parameter in parameters}
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_parameters_are_the_keywords_of_the_constructor(name: str) -> None:
-    entry = METHODS[name]
-    loaded = entry.load()
-    keywords = {p.name: p for p in inspect.signature(loaded).parameters.values() if p.kind is p.KEYWORD_ONLY}
-    assert set(keywords) == set(entry.parameters["properties"]) - {"of"}
-    required = [key for key, keyword in keywords.items() if keyword.default is keyword.empty]
-    assert required == entry.parameters.get("required", [])
+def test_each_entry_loads_the_class_of_that_name(name: str) -> None:
+    loaded = METHODS[name].load()
+    assert issubclass(loaded, Method)
     assert loaded.name == name
+    assert getattr(nn_interpretability, loaded.__name__) is loaded
+    assert METHODS[name].summary
+    assert METHODS[name].needs
+
+
+def test_no_method_is_forgotten() -> None:
+    public = {getattr(nn_interpretability, name) for name in nn_interpretability.__all__}
+    methods = {value for value in public if inspect.isclass(value) and issubclass(value, Method)}
+    assert methods == {entry.load() for entry in METHODS.values()}
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_class_is_public(name: str) -> None:
-    entry = METHODS[name]
-    assert getattr(nn_interpretability, entry.name) is entry.load()
-    assert entry.name in nn_interpretability.__all__
+def test_the_schema_has_the_keywords_of_the_constructor(name: str) -> None:
+    # "of" names the method that another one goes around; in Python it is the first argument.
+    assert set(METHODS[name].parameters["properties"]) - {"of"} == set(keywords(name))
+    assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in keywords(name).values())
+    assert METHODS[name].parameters["additionalProperties"] is False
 
 
-NEEDED = {
-    "expected_gradients": {"references": [0, 1]},
-    "grad_cam": {"layer": "relu2"},
-    "guided_grad_cam": {"layer": "relu2"},
-}
-
-
-@pytest.mark.filterwarnings("ignore:Deep Taylor decomposition starts")
 @pytest.mark.parametrize("name", METHODS)
-def test_defaults_are_allowed_and_build(name: str) -> None:
-    entry = METHODS[name]
-    Draft202012Validator.check_schema(entry.parameters)
-    model = nets.randomised(build_model("cam_3x3"))
-    built = entry.build(model, check_parameters(name, NEEDED.get(name, {})))
-    described = dict(built.parameters)
-    assert built.interpret(nets.digits(1)).method == name
-    if name != "lrp":
-        check_parameters(name, described)  # what a file says of a method can be asked for again
+def test_the_schema_is_one_and_accepts_the_defaults(name: str) -> None:
+    schema: Mapping[str, Any] = METHODS[name].parameters
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for key, parameter in keywords(name).items():
+        if parameter.default is inspect.Parameter.empty:
+            assert key in schema["required"]
+            continue
+        if key in ("stabilizer", "input_bounds"):
+            assert parameter.default is None  # left out of a configuration
+            continue
+        jsonschema.validate({key: parameter.default}, {**schema, "required": []})
 
 
-def test_a_method_around_another() -> None:
-    model = nets.small_cnn(study=False)
-    asked = {"of": {"method": "integrated_gradients", "parameters": {"steps": 3}}, "samples": 2}
-    built = method_entry("smoothgrad").build(model, check_parameters("smoothgrad", asked))
-    expected = SmoothGrad(IntegratedGradients(model, steps=3), samples=2)
-    assert built.parameters == expected.parameters
-    assert torch.equal(built.interpret(nets.digits(2)).values, expected.interpret(nets.digits(2)).values)
+def test_the_schema_knows_all_rules_and_presets() -> None:
+    properties = METHODS["lrp"].parameters["properties"]
+    of_the_input = {"z_box", "w2", "flat"}  # named by input_rule
+    assert set(properties["rule"]["enum"]) == set(RULES) - of_the_input
+    preset, mapping, _ = properties["composite"]["oneOf"]
+    assert set(preset["enum"]) == set(PRESETS)
+    plain, detailed = mapping["additionalProperties"]["oneOf"]
+    assert set(plain["enum"]) == set(RULES)
+    assert set(detailed["properties"]["rule"]["enum"]) == set(RULES)
 
 
-def test_the_modules_of_a_method_around_another() -> None:
-    asked = {"of": {"method": "lrp"}}
-    prefix = "nn_interpretability.methods."
-    assert method_modules("smoothgrad", asked) == [f"{prefix}smoothgrad", f"{prefix}lrp"]
-    assert method_modules("smoothgrad", {}) == [f"{prefix}smoothgrad", f"{prefix}gradient"]
-    assert method_modules("lrp", {}) == [f"{prefix}lrp"]
+ACCEPTED = [
+    {},
+    {"rule": "epsilon", "epsilon": 0.1},
+    {"rule": "epsilon", "epsilon": {"rms": 0.25, "signed": False}},
+    {"rule": "gamma", "gamma": 0.25, "stabilizer": {"absolute": 1e-9}, "bias": "ignore"},
+    {"rule": "alpha_beta", "alpha": 2, "beta": 1, "pooling": "proportional", "trace": True},
+    {"rule": "0", "input_rule": "z_box", "input_bounds": [0, 1]},
+    {"rule": "0", "input_rule": "z_box", "input_bounds": [[0.0], 1]},
+    {"composite": "small_cnn", "input_bounds": [0, 1], "strict": True},
+    {"composite": {"conv2d": "gamma", "linear": {"rule": "epsilon", "epsilon": {"rms": 0.1}}, "max_pool2d": "epsilon"}},
+]
+REFUSED = [
+    {"rule": "lrp"},
+    {"rule": "z_box"},
+    {"gama": 1},
+    {"gamma": -1},
+    {"gamma": "0.25"},
+    {"epsilon": {"rsm": 0.1}},
+    {"epsilon": -1},
+    {"bias": "keep"},
+    {"input_bounds": [0]},
+    {"input_bounds": ["a", 1]},
+    {"composite": {}},
+    {"composite": {"conv2d": "zplus"}},
+    {"composite": {"conv2d": {"rule": "gamma", "gama": 1}}},
+    {"trace": 1},
+    {"pooling": "mean"},
+]
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        ({"of": {"method": "lpr"}}, "lpr"),
-        ({"of": {"method": "smoothgrad"}}, "smoothgrad"),
-        ({"of": {"method": "integrated_gradients", "parameters": {"step": 3}}}, "step"),
-        ({"of": {"method": "gradient", "parameter": {}}}, "parameter"),
-        ({"of": {"parameters": {}}}, "method"),
-    ],
-)
-def test_what_is_inside_is_checked(asked: dict[str, object], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        check_parameters("smoothgrad", asked)
+@pytest.mark.parametrize("parameters", ACCEPTED)
+def test_what_the_schema_accepts_the_constructor_accepts(parameters: dict[str, Any]) -> None:
+    jsonschema.validate(parameters, METHODS["lrp"].parameters)
+    METHODS["lrp"].load()(nets.small_cnn(study=False), **parameters).interpret(nets.uniform(1, 1, 28, 28), 0)
 
 
-def test_an_unknown_name() -> None:
-    with pytest.raises(ConfigError, match=r"There is no method 'grad'. The methods are: .*gradient"):
-        method_entry("grad")
+@pytest.mark.parametrize("parameters", REFUSED)
+def test_what_the_schema_refuses(parameters: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(parameters, METHODS["lrp"].parameters)
+
+
+def test_an_unknown_name_lists_the_names() -> None:
+    assert method_entry("lrp") is METHODS["lrp"]
+    with pytest.raises(ConfigError, match=r"no method 'lpr'. The methods are: .*gradient, .*lrp"):
+        method_entry("lpr")
+
+
+def test_the_table_costs_no_torch() -> None:
+    code = (
+        "import sys, nn_interpretability, nn_interpretability.registry as r\n"
+        "assert r.METHODS['lrp'].parameters\n"
+        "assert 'LRP' in dir(nn_interpretability)\n"
+        "assert not {'torch', 'numpy', 'torchvision'} & set(sys.modules), 'imported'\n"
+        "nn_interpretability.LRP\n"
+        "assert 'torch' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_the_package_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="module 'nn_interpretability' has no attribute 'LPR'"):
+        nn_interpretability.LPR  # noqa: B018

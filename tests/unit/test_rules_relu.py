@@ -9,18 +9,15 @@ from typing import Any
 import nets
 import pytest
 import torch
+from known_values import RELU_DECONVOLUTION, RELU_GRADIENT, RELU_GRADIENT_FROM_ABOVE, RELU_GUIDED, RELU_INPUT
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nn_interpretability import Deconvolution, Gradient, GuidedBackprop, SmoothGrad
 from nn_interpretability.errors import ConfigError, CoverageError, CoverageWarning
 
-# The example of Zeiler and Fergus's and Springenberg's rules in the study's lecture.
-INPUT = torch.tensor([[1, -1, 5], [2, -5, -7], [-3, 2, 4]]).double()
-SIGNAL = torch.tensor([[-2, 3, -1], [6, -3, 1], [2, -1, 3]]).double()
-GRADIENT = [[-2, 0, -1], [6, 0, 0], [0, -1, 3]]
-DECONVOLUTION = [[0, 3, 0], [6, 0, 1], [2, 0, 3]]
-GUIDED = [[0, 0, 0], [6, 0, 0], [0, 0, 3]]
+INPUT = torch.tensor(RELU_INPUT).double()
+SIGNAL = torch.tensor(RELU_GRADIENT_FROM_ABOVE).double()
 
 
 def activated(activation: Callable[[Tensor], Any], signal: Tensor = SIGNAL) -> nn.Module:
@@ -66,9 +63,9 @@ RELUS: dict[str, Callable[[Tensor], Any]] = {
 def test_the_table_of_the_lecture(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert mapped(Gradient, RELUS[name]) == GRADIENT
-        assert mapped(Deconvolution, RELUS[name], strict=True) == DECONVOLUTION
-        assert mapped(GuidedBackprop, RELUS[name], strict=True) == GUIDED
+        assert mapped(Gradient, RELUS[name]) == list(map(list, RELU_GRADIENT))
+        assert mapped(Deconvolution, RELUS[name], strict=True) == list(map(list, RELU_DECONVOLUTION))
+        assert mapped(GuidedBackprop, RELUS[name], strict=True) == list(map(list, RELU_GUIDED))
 
 
 @pytest.mark.parametrize("name", RELUS)

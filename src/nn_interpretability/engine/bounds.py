@@ -13,6 +13,7 @@ from nn_interpretability.engine.operations import MONOTONE, changed_in_place, de
 from nn_interpretability.errors import ConfigError
 
 Bound = float | Sequence[float] | Tensor
+Ends = tuple[Tensor, Tensor]
 
 _NAMES = ("lower of input_bounds", "upper of input_bounds")
 _ROUNDING = 8  # units in the last place that subtracting a mean and dividing by a deviation may cost
@@ -54,15 +55,7 @@ class _Followed:
 
     tensor: Tensor
     version: int
-    ends: tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Carried:
-    """The bounds of the one argument of a call that depends on the images, and its position."""
-
-    place: int
-    ends: tuple[Tensor, Tensor]
+    ends: Ends
 
 
 @dataclass
@@ -115,31 +108,38 @@ class PixelBounds:
 
     def start(self, entry: Tensor) -> None:
         """The tensor that enters the model has the bounds of the leaves."""
-        self._follow(entry, self.low.clone(), self.high.clone())
+        self.follow(entry, (self.low.clone(), self.high.clone()))
 
-    def of(self, tensor: Tensor) -> tuple[Tensor, Tensor] | None:
+    def of(self, tensor: Tensor) -> Ends | None:
         """The bounds of a tensor, or None where they could not be followed."""
         known = self._known.get(id(tensor))
         return None if known is None or changed_in_place(tensor, known.version) else known.ends
 
-    def carried(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Carried | None:
-        """What a call will do to bounds; to be asked before the call, which may write into its input."""
+    def replay(
+        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Ends | None:
+        """The bounds of what a call will return; to be asked before the call, which may write into its arguments.
+
+        None where they are not known: then nothing was computed.
+        """
         depending = depends_on_input(tensors_in((args, kwargs)))
         place = next((i for i, arg in enumerate(args) if isinstance(arg, Tensor) and arg.requires_grad), None)
         if name not in MONOTONE or len(depending) != 1 or place is None:
             return None
-        ends = self.of(args[place])
-        return None if ends is None else Carried(place, ends)
+        bounds = self.of(args[place])
+        if bounds is None:
+            return None
+        ends = [function(*_with_copies(args, place, end), **kwargs) for end in bounds]
+        if not all(isinstance(end, Tensor) for end in ends):
+            return None
+        return torch.minimum(*ends), torch.maximum(*ends)
 
-    def replay(
-        self, carried: Carried, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
-    ) -> None:
-        """Apply a call that was made on a tensor of known bounds to the bounds as well."""
-        if not isinstance(result, Tensor):
-            return
-        place = carried.place
-        ends = [function(*args[:place], end.clone(), *args[place + 1 :], **kwargs) for end in carried.ends]
-        self._follow(result, torch.minimum(*ends), torch.maximum(*ends))
+    def follow(self, tensor: Tensor, ends: Ends) -> None:
+        """Keep the bounds of a tensor, until somebody writes into it."""
+        self._known[id(tensor)] = _Followed(tensor, tensor._version, ends)
 
-    def _follow(self, tensor: Tensor, low: Tensor, high: Tensor) -> None:
-        self._known[id(tensor)] = _Followed(tensor, tensor._version, (low, high))
+
+def _with_copies(args: Sequence[Any], place: int, value: Tensor) -> list[Any]:
+    """The arguments with another value at one place, and nothing that the model could see written into."""
+    given = [*args[:place], value, *args[place + 1 :]]
+    return [arg.clone() if isinstance(arg, Tensor) else arg for arg in given]

@@ -109,7 +109,7 @@ class SurrogateMode(TorchFunctionMode):
         if not inputs:
             return call.run()
         made_by = [tensor.grad_fn for tensor in inputs]
-        carried = None if self.bounds is None else self.bounds.carried(call.name, args, call.kwargs)
+        ends = None if self.bounds is None else self.bounds.replay(call.name, func, args, call.kwargs)
         treatment = self._rulebook.treat(call, self)
         ready = None if isinstance(treatment, Uncovered) else treatment.result
         result = call.run() if ready is None else ready
@@ -117,8 +117,8 @@ class SurrogateMode(TorchFunctionMode):
         if outputs:
             self._log(call, treatment)
             self.witness.mark(outputs, made_by)
-            if self.bounds is not None and carried is not None and isinstance(treatment, Passed):
-                self.bounds.replay(carried, func, args, call.kwargs, result)
+            if self.bounds is not None and ends is not None and isinstance(treatment, Passed):
+                self.bounds.follow(result, ends)
         return result
 
     def _log(self, call: Call, treatment: Treatment) -> None:

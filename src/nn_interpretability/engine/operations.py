@@ -75,13 +75,20 @@ CONTRACTIONS = MATRIX_PRODUCTS - {"addmm", "bilinear"}  # the ones that add noth
 
 # Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved or averaged.
 MONOTONE = (TRANSPARENT | BATCH_NORM | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
-    "cat concat concatenate stack hstack vstack sum mean interpolate upsample copy"
+    """cat concat concatenate stack hstack vstack sum mean interpolate upsample copy
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout"""
 )
 
 
 def function_name(function: Callable[..., Any]) -> str:
     """The bare name of a torch function: ``Tensor.__iadd__`` and ``add_`` become ``iadd`` and ``add``."""
     return str(getattr(function, "__name__", type(function).__name__)).strip("_")
+
+
+def writes_in_place(function: Callable[..., Any]) -> bool:
+    """Whether a torch function is meant to write into its first argument, by its name: ``add_``, ``__iadd__``."""
+    name = str(getattr(function, "__name__", ""))
+    return name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:

@@ -94,7 +94,6 @@ class Method:
             batch = images[begin : begin + size]
             part = self.for_samples(torch.arange(begin, begin + len(batch)), images)
             with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
-                batch = batch.clone() if batch.is_inference() else batch
                 parts.append(part.explain(batch, _part_of(target, slice(begin, begin + size)), chunk))
         whole = concatenate(parts)
         self._warn(whole, stacklevel=2)

@@ -17,7 +17,7 @@ from nn_interpretability.engine.forward import Forward
 from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.errors import CompletenessWarning, ConfigError
 from nn_interpretability.methods.base import Method
-from nn_interpretability.references import Reference, References
+from nn_interpretability.methods.references import Reference, References
 from nn_interpretability.rules.composite import ByName
 from nn_interpretability.rules.deeplift import DeepLIFTRulebook, DeepLIFTSettings, PoolOrder, check_rule
 from nn_interpretability.targets import ResolvedTarget, Target, less_the_mean, resolve_target
@@ -68,8 +68,8 @@ class DeepLIFT(Method):
         (``"relu"``, ``"conv2d"``, ``"linear"``); what it does not name follows ``"rescale"``. The authors' choice for
         genomics is ``{"conv2d": "rescale", "linear": "reveal_cancel"}``.
     reference
-        What the image is compared with: a number, a tensor of the shape of one image (``(C, H, W)`` or
-        ``(1, C, H, W)``), or of all images. A sequence of these is averaged over.
+        What the image is compared with: a number, one number per channel, one image (``(C, H, W)`` or
+        ``(1, C, H, W)``), or one for each explained image. A list of tensors is averaged over.
     pool_order
         ``"relu_first"`` takes a nonlinearity that directly follows max-pooling before the pooling, which is the same
         function, so that RevealCancel sees the contributions to each unit. ``"as_built"`` does not; RevealCancel then
@@ -105,7 +105,7 @@ class DeepLIFT(Method):
         model: nn.Module,
         *,
         rule: Literal["rescale", "reveal_cancel"] | Mapping[str, str] = "rescale",
-        reference: Reference = 0.0,
+        reference: Reference | Sequence[Tensor] = 0.0,
         pool_order: PoolOrder = "relu_first",
         mean_subtraction: bool = False,
         strict: bool = False,
@@ -120,7 +120,6 @@ class DeepLIFT(Method):
         self._composite = ByName(self._rule) if isinstance(self._rule, dict) else None
         self._settings = DeepLIFTSettings("rescale" if named else str(rule), self._composite, pool_order=pool_order)
         self._references = References(reference)
-        self._index: Tensor | None = None
         self._mean_subtraction, self._strict = bool(mean_subtraction), strict
 
     @property
@@ -133,20 +132,15 @@ class DeepLIFT(Method):
             "mean_subtraction": self._mean_subtraction,
         }
 
-    def _check_images(self, images: Tensor) -> None:
-        super()._check_images(images)
-        self._references.check(images)
-
     def for_samples(self, index: Tensor, images: Tensor) -> Self:
         """The same method for some of the images, with their references."""
         chosen = copy.copy(self)
-        chosen._index = index
+        chosen._references = self._references.for_samples(index, images)
         return chosen
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
-        """Explain one batch."""
-        index = torch.arange(len(images)) if self._index is None else self._index
-        references = list(self._references.of(images, index))
+        """Explain one batch against each reference."""
+        references = self._references.of(images)
         explained = [self._against(images, reference, target) for reference in references]
         first = explained[0]
         stacked = first.resolved.stacked
@@ -169,10 +163,7 @@ class DeepLIFT(Method):
     def _against(self, images: Tensor, reference: Tensor, target: Target) -> _Explained:
         pairs = Pairs(len(images), len(reference))
         rulebook = DeepLIFTRulebook(self._settings, pairs)
-        try:
-            forward = Forward(self.model, torch.cat([images, reference]), rulebook)
-        finally:
-            rulebook.forget()
+        forward = Forward(self.model, torch.cat([images, reference]), rulebook)
         rulebook.check()
         logits, origin = pairs.split(forward.output)
         resolved = resolve_target(target, logits, start=self.start, origin=origin.expand_as(logits))

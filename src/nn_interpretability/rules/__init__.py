@@ -1,5 +1,14 @@
 """Rules: what the backward pass of an operation becomes.
 
+:mod:`.linear`      rules of linear layers as data, and the surrogate that carries them out
+:mod:`.activation`  activations: relevance passes through, as the secant
+:mod:`.relu`        the rulebook of guided backpropagation and deconvolution
+:mod:`.pooling`     max-pooling: winner takes all, or in proportion
+:mod:`.affine`      batch norm that no linear layer precedes
+:mod:`.composite`   which rule for which layer
+:mod:`.lrp`         the rulebook of layer-wise relevance propagation
+==================  =======================================================================
+=======
 ====================  ======================================================================
 :mod:`.linear`        rules of linear layers as data, and the surrogate that carries them out
 :mod:`.activation`    activations: relevance passes through, as the secant

@@ -30,6 +30,8 @@ class Place:
         Position among the weight layers in order of execution, and their number; both 0 for a layer without weights.
     sees_input
         Whether no weight layer stands between the layer and the images.
+    weighted
+        Whether the layer has weights.
     """
 
     layer: str
@@ -37,6 +39,7 @@ class Place:
     index: int = 0
     count: int = 0
     sees_input: bool = False
+    weighted: bool = True
 
 
 Composite = Callable[[Place], RuleSettings | None]
@@ -79,16 +82,15 @@ class ByName:
 
     def __init__(self, rules: Mapping[str, RuleSettings]) -> None:
         self._rules = dict(rules)
-        self._used: set[str] = set()
 
     def __call__(self, place: Place) -> RuleSettings | None:
         """The rule of a layer, or None."""
         if place.layer in self._rules:
-            self._used.add(place.layer)
             return self._rules[place.layer]
         for key, rule in self._rules.items():
+            if key == "*" and not place.weighted:
+                continue  # everything means every layer with weights
             if key == place.kind or fnmatchcase(place.layer, key):
-                self._used.add(key)
                 return rule
         return None
 

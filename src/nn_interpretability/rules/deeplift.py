@@ -35,6 +35,7 @@ from nn_interpretability.engine.operations import (
     depends_on_input,
     first_input,
     tensors_in,
+    writes_in_place,
 )
 from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.engine.surrogate import graft
@@ -50,7 +51,7 @@ from nn_interpretability.rules.differences import (
     reveal_cancel_slopes,
 )
 from nn_interpretability.rules.spread import (
-    ChangedError,
+    NoPartsError,
     Spread,
     Watched,
     applied,
@@ -134,7 +135,7 @@ class DeepLIFTRulebook:
         self._pairs = pairs
         self._places: list[Place] = []
         self._count = 0
-        self._known: Any = WeakIdKeyDictionary()
+        self._known: Any = WeakIdKeyDictionary()  # weak, or nothing would free the tensors of a forward pass
 
     def treat(self, call: Call, context: SurrogateMode) -> Treatment:
         """The treatment of one call."""
@@ -163,10 +164,6 @@ class DeepLIFTRulebook:
         """
         if isinstance(self._settings.composite, ByName):
             self._settings.composite.check(self._places)
-
-    def forget(self) -> None:
-        """Let go of the tensors of the forward pass, which lead back here: nothing else would free their memory."""
-        self._known.clear()
 
     # What is known of a tensor
 
@@ -255,7 +252,7 @@ class DeepLIFTRulebook:
             return None
         if call.name in AVERAGES and call.kwargs.get("mode") in {"bicubic", "lanczos"}:
             return None
-        overwritten = call.name in {"iadd", "isub"} or call.function.__name__ == "add_"
+        overwritten = writes_in_place(call.function)
         spreads = [self._spread_of(t, kept=not (overwritten and i == 0)) for i, t in enumerate(operands)]
         if call.name in SUMS:
             shape = torch.broadcast_shapes(*(t.shape for t in call.args[:2] if isinstance(t, Tensor)))
@@ -437,8 +434,8 @@ class DeepLIFTRulebook:
         if known.spread is not None:
             try:
                 known.spread.get()
-            except ChangedError:
-                return own_sign(self._pairs, Watched.now(before), known.kind), "reveal_cancel; parts overwritten"
+            except NoPartsError as reason:
+                return own_sign(self._pairs, Watched.now(before), known.kind), f"reveal_cancel; parts {reason}"
             names = ", ".join(sorted(known.spread.own_sign))
             return known.spread, f"reveal_cancel; {names} by own sign" if names else "reveal_cancel"
         return own_sign(self._pairs, Watched.now(before), known.kind), f"reveal_cancel; {known.kind} by own sign"

@@ -138,7 +138,7 @@ def reveal_cancel_slopes(
     change_down = ((after_down - after_reference) + (after - after_up)) / 2
     slopes = []
     for part, change, side in ((up, change_up, "above"), (down, change_down, "below")):
-        near = vanishes(part, images, references, spread)
+        near = vanishes(part, images, references)
         slope = change / torch.where(near, 1.0, part)
         if bool(near.any()):
             # Without this part the other one is the whole difference, so that its end is the input itself.

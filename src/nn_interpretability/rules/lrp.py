@@ -219,7 +219,7 @@ class LRPRulebook:
     def _max_pool(self, call: Call, context: SurrogateMode) -> Treatment:
         kind = call.name.removesuffix("_with_indices")
         layer = context.layer_name(kind)
-        place = Place(layer, kind)
+        place = Place(layer, kind, weighted=False)
         self._places.append(place)
         settings = self._settings
         chosen = settings.composite(place) if settings.composite else None

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.engine.mode import Call
-from nn_interpretability.engine.operations import changed_in_place
+from nn_interpretability.engine.operations import changed_in_place, writes_in_place
 from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.engine.surrogate import graft
 from nn_interpretability.rules.differences import Slopes, sign_of_difference
@@ -20,8 +20,8 @@ _JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack
 _FILLING = frozenset({"pad", "constant_pad_nd"})
 
 
-class ChangedError(Exception):
-    """A tensor that a spread is computed from has been written into since."""
+class NoPartsError(Exception):
+    """The parts of a difference cannot be had; the message says why, in a word or two."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Watched:
     def get(self) -> Tensor:
         """The tensor, if nobody did."""
         if self.changed:
-            raise ChangedError
+            raise NoPartsError("overwritten")
         return self.tensor
 
 
@@ -69,8 +69,8 @@ class Spread:
 
         Raises
         ------
-        ChangedError
-            If a tensor that it depends on has been written into.
+        NoPartsError
+            If a tensor that it depends on has been written into, or does not hold images and references.
         """
         if self._made is None:
             self._made = self.make()
@@ -84,6 +84,8 @@ def own_sign(pairs: Pairs, tensor: Watched, kind: str) -> Spread:
 
 def magnitude(pairs: Pairs, tensor: Tensor) -> Tensor:
     """The magnitude of a tensor's difference; on the way back, its sign (0 where it vanishes: both parts alike)."""
+    if not pairs.fits(tensor):
+        raise NoPartsError("across images")
     images, references = pairs.split(tensor)
     sign = sign_of_difference(images, references)
     return graft(pairs.padded(sign * (images - references)), Slopes(pairs.padded(sign)), [tensor])
@@ -91,8 +93,7 @@ def magnitude(pairs: Pairs, tensor: Tensor) -> Tensor:
 
 def applied(call: Call, spreads: Mapping[int, Spread], others: Callable[[Any], Any]) -> Any:
     """The same call on spreads instead of the tensors they belong to, and on ``others`` of all other arguments."""
-    name = str(getattr(call.function, "__name__", ""))
-    in_place = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
+    in_place = writes_in_place(call.function)
 
     def replaced(value: Any) -> Any:
         if isinstance(value, Tensor) and id(value) in spreads:

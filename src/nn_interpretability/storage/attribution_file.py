@@ -4,13 +4,13 @@
 ``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``; the axis
                             is ``map_channel``, of length 1, where there is one value per pixel for several channels
 ``multipliers``             attribution per unit of difference from the reference, of the shape of ``values``
+``reference``               the reference ``[sample, channel, y, x]``, or several ``[sample, baseline, channel, y, x]``
 ``images``                  the explained images, where they were given
 ``output``                  the explained score ``[sample]`` (``[sample, target]``), float64
 ``logits, probabilities``   scores of the model and their softmax ``[sample, class]``
 ``predicted, target``       class of the largest score, and the explained class, ``[sample]``
 ``label``                   true class ``[sample]``, where it is known
 ``completeness_error``      relative gap between the sum of a map and its score, for methods that sum to it
-``reference``               what the score is measured from, of the shape of the images, where there is one
 ``variance``                variance of maps that were averaged, of the shape of ``values``, where there were several
 ``trace_*``                 the conservation trace ``[layer, sample]``, where it was kept
 ``detail_*``                what else the method found, see the method
@@ -121,9 +121,8 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
     stacked = attribution.score.dim() == 2
     pixels = _PIXELS[attribution.values.dim() - stacked]
     reference = attribution.reference
-    several = reference is not None and reference.dim() > len(pixels) + 1
-    one = reference[:, 0] if reference is not None and several else reference
-    given = one if images is None else images
+    several = reference is not None and attribution.multipliers is not None and reference.dim() > len(pixels) + 1
+    given = images if images is not None else reference[:, 0] if reference is not None and several else reference
     maps = pixels if given is None else _apart(pixels, attribution.values, given)
     samples = ("sample", "target") if stacked else ("sample",)
     logits = attribution.logits.double()
@@ -134,11 +133,11 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
         "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
         "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
     }
-    inputs = () if given is None else ("sample", *_PIXELS[given.dim()])
+    inputs = () if given is None else _PIXELS[given.dim()]
     optional: dict[str, tuple[Tensor | None, tuple[str, ...]]] = {
-        "multipliers": (attribution.multipliers, (*samples, *pixels)),
-        "images": (images, inputs),
-        "reference": (attribution.reference, ("sample", *(("baseline",) if several else ()), *inputs[1:])),
+        "images": (images, ("sample", *inputs)),
+        "reference": (reference, ("sample", *(("baseline",) if several else ()), *inputs)),
+        "multipliers": (attribution.multipliers, (*samples, *maps)),
         "variance": (attribution.variance, (*samples, *maps)),
         "label": (label, ("sample",)),
         "target": (attribution.target, ("sample",)),

@@ -21,7 +21,7 @@ from torch import nn
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.deeplift import DeepLIFT
-from nn_interpretability.references import Reference
+from nn_interpretability.methods.references import Reference
 from nn_interpretability.rules.deeplift import DeepLIFTSettings, PoolOrder
 
 MODES: Mapping[str, tuple[str, bool]] = {
