@@ -261,7 +261,8 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
-    if corrected.pictures is not None and not np.array_equal(corrected.pictures, published.pictures):
+    shown = [group.pictures if block.pictures is None else block.pictures for block in (corrected, published)]
+    if not np.array_equal(shown[0], shown[1]):
         return {}  # maps of other pictures
     others = {row.name: row for row in published.rows}
     numbers = {}
