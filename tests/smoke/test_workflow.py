@@ -174,7 +174,11 @@ def test_an_edit_of_a_method_runs_its_jobs_and_what_follows_again(copy: Finished
     assert copy.planned(*targets, checkout=checkout) == {}
     edited(method, "class ", "EDITED = True\n\n\nclass ")
     jobs = copy.planned(*targets, checkout=checkout)
-    assert jobs == {"attribute": 1, "measure_method": 1, "collect_metrics": 1, "metrics": 1}
+    names = {name for name, entry in CONFIG["attributions"].items() if entry["method"] == "input_x_gradient"}
+    figures = [figure for figure in CONFIG["figures"].values() if names & set(figure["panels"])]
+    assert 0 < len(figures) < len(CONFIG["figures"])
+    again = {"attribute": len(names), "figure_data": len(figures), "draw_figure": len(figures)}
+    assert jobs == {**again, "measure_method": 1, "collect_metrics": 1, "metrics": 1, "figures": 1}
 
 
 def test_an_edit_of_the_drawing_draws_again_and_computes_nothing(copy: Finished, checkout: Path) -> None:
