@@ -11,6 +11,7 @@ from workflow_runs import REPOSITORY, STUDY, planned, run
 
 CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
 ATTRIBUTIONS, FIGURES = len(CONFIG["attributions"]), len(CONFIG["figures"])
+METHODS = len({entry["method"] for entry in CONFIG["attributions"].values()})
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def config(tmp_path: Path):
 def test_every_entry_of_the_study_is_one_job(tmp_path: Path) -> None:
     assert planned(tmp_path, configs=(STUDY,)) == {
         "prepare_digits": 1,
-        "select_probes": 1,
-        "train_model": 1,
+        "select_probes": len(CONFIG["probes"]),
+        "train_model": len(CONFIG["models"]),
         "attribute": ATTRIBUTIONS,
-        "measure_attribution": ATTRIBUTIONS,
-        "measure_model": 1,
+        "measure_method": METHODS,
+        "measure_model": len(CONFIG["models"]),
         "collect_metrics": 1,
         "figure_data": FIGURES,
         "draw_figure": FIGURES,
@@ -52,11 +53,11 @@ def test_the_small_run_has_every_rule_and_few_jobs(tmp_path: Path) -> None:
     assert sum(jobs.values()) <= 100
 
 
-def test_an_attribution_more_is_two_jobs_more(tmp_path: Path, config) -> None:
+def test_an_attribution_more_is_one_job_more_and_measured_with_its_method(tmp_path: Path, config) -> None:
     before = planned(tmp_path, "metrics")
     mine = config(attributions={"mine": {"method": "gradient"}})
     after = planned(tmp_path, "metrics", configs=(STUDY, mine))
-    assert after == {**before, "attribute": ATTRIBUTIONS + 1, "measure_attribution": ATTRIBUTIONS + 1}
+    assert after == {**before, "attribute": ATTRIBUTIONS + 1}
 
 
 def test_a_short_configuration_is_enough(tmp_path: Path, config) -> None:
@@ -69,7 +70,7 @@ def test_a_short_configuration_is_enough(tmp_path: Path, config) -> None:
     ("target", "last", "not_needed"),
     [
         ("models", "train_model", {"attribute", "draw_figure"}),
-        ("attributions", "attribute", {"measure_attribution", "draw_figure"}),
+        ("attributions", "attribute", {"measure_method", "draw_figure"}),
         ("metrics", "collect_metrics", {"draw_figure", "report_pdf"}),
         ("figures", "draw_figure", {"collect_metrics", "report_pdf"}),
         ("numbers", "numbers", {"collect_metrics", "draw_figure", "report_pdf"}),

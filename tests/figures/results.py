@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 import yaml
-from figures.synthetic import PROVENANCE, exact_trace, waves, write_attribution, write_card, write_record
+from figures.synthetic import (
+    PROVENANCE,
+    exact_trace,
+    waves,
+    write_attribution,
+    write_card,
+    write_filters,
+    write_record,
+)
 
 from nn_interpretability.plotting.figures import draw
 from nn_interpretability.reporting.tables import TABLES, write_tables
@@ -69,6 +77,9 @@ def make_results(folder: Path) -> Results:
         score = np.array([1.0, 2.0, 3.0])
         values = waves(phase=phase).astype(np.float64)
         values += (0.9 * score - values.sum(axis=(1, 2)))[:, None, None] / 64
+        if entry.get("parameters", {}).get("mode"):
+            paths[name] = write_filters(folder / f"attributions/{name}.h5", entry["parameters"])
+            continue
         paths[name] = write_attribution(
             folder / f"attributions/{name}.h5",
             values,
@@ -79,14 +90,17 @@ def make_results(folder: Path) -> Results:
             provenance={**PROVENANCE, "wildcards": {"attribution": name}},
         )
         parts.append(folder / f"numbers/attribution_{name}.json")
-        numbers.numbers_of_attribution(paths[name], parts[-1], name=name)
+        numbers.numbers_of_method({name: paths[name]}, parts[-1])
     for name, definition in config["figures"].items():
         parts.append(folder / f"numbers/{name}.json")
         make_figure(folder, name, definition, paths, parts[-1])
-    parts += [folder / f"numbers/{part}.json" for part in ("run", "data", "model")]
-    numbers.numbers_of_run(parts[-3], provenance=PROVENANCE)
-    numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-2])
-    numbers.numbers_of_model(write_card(folder / "card.json"), parts[-1], name="cnn")
+    card = write_card(folder / "card.json")
+    for name in config["models"]:
+        parts.append(folder / f"numbers/model_{name}.json")
+        numbers.numbers_of_model(card, parts[-1], name=name)
+    parts += [folder / f"numbers/{part}.json" for part in ("run", "data")]
+    numbers.numbers_of_run(parts[-2], provenance=PROVENANCE)
+    numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-1])
     numbers.merge_numbers(parts, folder / "numbers.json")
     return results
 

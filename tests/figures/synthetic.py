@@ -79,6 +79,24 @@ def write_attribution(
     return path
 
 
+def write_filters(path: Path, parameters: Mapping[str, Any], filters: int = 0) -> Path:
+    """Write reconstructions of the filters of a layer: of ten, or of twenty where its name ends in 2."""
+    filters = filters or (20 if str(parameters["layer"]).endswith("2") else 10)
+    values = np.stack([waves(phase=k)[:, None] * (k + 1) for k in range(filters)], axis=1)
+    image = ("sample", "channel", "y", "x")
+    arrays = {
+        "values": Array(values.astype(np.float32), ("sample", "target", "channel", "y", "x")),
+        "images": Array(pictures(), image),
+        "output": Array(np.arange(3 * filters, dtype=np.float64).reshape(3, filters), ("sample", "target")),
+        "probabilities": Array(np.full((3, 10), 0.1, dtype=np.float32), ("sample", "class")),
+        "label": Array(np.arange(3), ("sample",)),
+        "predicted": Array(np.arange(3), ("sample",)),
+    }
+    params = {"method": "deconvolution", "parameters": dict(parameters), "target": "activation", "probe": "digits"}
+    write_hdf5(path, arrays, schema="attribution/1", params=params, provenance=PROVENANCE)
+    return path
+
+
 def exact_trace(score: np.ndarray) -> dict[str, np.ndarray]:
     """A trace in which fc2 loses 10 % to the bias and conv2 20 % (of the score) to the stabiliser."""
     shares = {

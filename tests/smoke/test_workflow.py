@@ -139,7 +139,7 @@ def test_a_second_run_has_nothing_to_do(finished: Finished) -> None:
 
 def test_a_removed_file_is_made_again_with_the_same_bytes(copy: Finished) -> None:
     before = digests(copy.results)
-    removed = ("figures/fig06.pdf", "metrics/attributions/lrp_0.csv")
+    removed = ("figures/fig06.pdf", "metrics/methods/gradient.csv")
     forget(copy, *removed)
     assert copy.run("--", *(f"{RESULTS}/{name}" for name in removed)).returncode == 0
     after = digests(copy.results)
@@ -174,7 +174,7 @@ def test_an_edit_of_a_method_runs_its_jobs_and_what_follows_again(copy: Finished
     assert copy.planned(*targets, checkout=checkout) == {}
     edited(method, "class ", "EDITED = True\n\n\nclass ")
     jobs = copy.planned(*targets, checkout=checkout)
-    assert jobs == {"attribute": 1, "measure_attribution": 1, "collect_metrics": 1, "metrics": 1}
+    assert jobs == {"attribute": 1, "measure_method": 1, "collect_metrics": 1, "metrics": 1}
 
 
 def test_an_edit_of_the_drawing_draws_again_and_computes_nothing(copy: Finished, checkout: Path) -> None:

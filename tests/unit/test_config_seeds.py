@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 
-from nn_interpretability.config.seeds import derive_seed
+from nn_interpretability.config.seeds import derive_seed, seeded
 
 
 def test_known_answer() -> None:
@@ -25,3 +25,9 @@ def test_seeds_differ_by_each_part_and_fit_into_31_bits() -> None:
 def test_stage_and_name_do_not_run_together() -> None:
     assert derive_seed(1, "ab", "c") != derive_seed(1, "a", "bc")
     assert derive_seed(1, "1a") != derive_seed(11, "a")
+
+
+def test_methods_that_draw_noise_share_one_seed_unless_they_are_given_one() -> None:
+    assert seeded("smoothgrad", {"sigma": 0.2}, 2020) == {"sigma": 0.2, "seed": derive_seed(2020, "attribute")}
+    assert seeded("smoothgrad", {"seed": 3}, 2020) == {"seed": 3}
+    assert seeded("gradient", {}, 2020) == {}

@@ -78,3 +78,17 @@ def test_a_damaged_file_of_digits_is_named(tmp_path: Path):
     with pytest.raises(BrokenProductError, match=r"digits\.h5"):
         probes.select_first_of_class(path, tmp_path / "again.h5", {})
     assert not (tmp_path / "again.h5").exists()
+
+
+def test_class_means_span_the_range_of_pixels(tmp_path: Path):
+    files = tiny_files()
+    write_files(files, tmp_path / "data" / FOLDER)
+    loaded, _ = make(tmp_path, local=str(tmp_path / "data"), source=tiny_source(files))
+    probes.select_class_means(tmp_path / "digits.h5", tmp_path / "means.h5", {"rule": "probe"})
+    means = probes.load(tmp_path / "means.h5")
+    expected = loaded.train_images[loaded.train_labels == 3].astype(float).mean(axis=0)
+    expected = (expected - expected.min()) / (expected.max() - expected.min())
+    np.testing.assert_allclose(means.images[3, 0], expected, atol=1e-6)
+    np.testing.assert_array_equal(means.labels, np.arange(10))
+    assert (means.images.min(axis=(1, 2, 3)) == 0).all()
+    assert (means.images.max(axis=(1, 2, 3)) == 1).all()

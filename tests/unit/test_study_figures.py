@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figures.synthetic import LAYERS, pictures, waves, write_attribution
+from figures.synthetic import LAYERS, pictures, waves, write_attribution, write_filters
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import read_figure_data
@@ -46,7 +46,7 @@ def test_all_rows_share_one_limit(tmp_path: Path, attributions: dict[str, Path])
     assemble("fig12", attributions, tmp_path / "f.h5", definition=definition, provenance={})
     rows = read_figure_data(tmp_path / "f.h5").rows
 
-    assert {row.limit for row in rows} == {symmetric_limit([row.values for row in rows])}
+    assert {row.limit for row in rows} == {symmetric_limit([row.values for row in rows if row.name != "a_published"])}
     assert rows[0].beyond == np.mean(np.abs(rows[0].values) > rows[0].limit) > 0
 
 
@@ -126,5 +126,112 @@ def test_a_composite_by_layer_is_told_in_the_order_of_the_layers() -> None:
 def test_other_methods_in_words() -> None:
     assert describe("gradient", {}).quantity == "gradient (logits per unit of brightness)"
     assert describe("input_x_gradient", {}).heading == "Input × gradient"
+    assert describe("guided_backprop", {}).quantity == "gradient (logits per unit of brightness)"
     assert describe("new_method", {"steps_taken": 3}).heading == "new method"
     assert describe("new_method", {"steps_taken": 3}).settings == "steps taken = 3"
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "heading", "settings"),
+    [
+        ("integrated_gradients", {"steps": 512}, "Integrated gradients", "512 midpoints, from black"),
+        (
+            "integrated_gradients",
+            {"quadrature": "gauss_legendre", "reference": 1},
+            "Integrated gradients",
+            "64 points, gauss legendre, from white",
+        ),
+        (
+            "integrated_gradients",
+            {"multiply_by_inputs": False},
+            "Mean gradient on the path",
+            "integrated gradients without x − x', 64 midpoints, from black",
+        ),
+        ("smoothgrad", {}, "SmoothGrad", "σ = 0.15 of the range, 50 copies"),
+        (
+            "smoothgrad",
+            {"sigma": 0.8, "scale": "std", "samples": 100, "of": {"method": "guided_backprop"}},
+            "SmoothGrad, guided backpropagation",
+            "σ = 0.8 std of the picture, 100 copies",
+        ),
+        (
+            "smoothgrad",
+            {"of": {"method": "integrated_gradients", "parameters": {"steps": 20, "multiply_by_inputs": False}}},
+            "SmoothGrad, mean gradient on the path",
+            "σ = 0.15 of the range, 50 copies, integrated gradients without x − x', 20 midpoints, from black",
+        ),
+    ],
+)
+def test_gradients_in_words(method: str, parameters: dict, heading: str, settings: str) -> None:
+    words = describe(method, parameters)
+
+    assert (words.heading, words.settings) == (heading, settings)
+
+
+def test_only_maps_that_distribute_the_score_are_in_logits() -> None:
+    assert describe("integrated_gradients", {}).quantity == "relevance (logits)"
+    assert describe("smoothgrad", {"of": {"method": "input_x_gradient"}}).quantity == "relevance (logits)"
+    for parameters in ({}, {"of": {"method": "integrated_gradients", "parameters": {"multiply_by_inputs": False}}}):
+        assert describe("smoothgrad", parameters).quantity == "gradient (logits per unit of brightness)"
+
+
+def test_a_title_is_the_heading_and_the_method_moves_to_the_settings() -> None:
+    words = describe("lrp", {"rule": "alpha_beta", "alpha": 1, "beta": 0, "input_bounds": [0, 1]}, title="Deep Taylor")
+
+    assert (words.heading, words.settings.replace("\N{NO-BREAK SPACE}", " ")) == (
+        "Deep Taylor",
+        "LRP-α1β0, zᴮ on [0, 1]",
+    )
+
+
+def test_filters_stand_in_rows_of_ten_on_one_scale(tmp_path: Path) -> None:
+    path = write_filters(tmp_path / "a.h5", {"mode": "activation", "layer": "features.conv2"})
+    definition = {"kind": "filters", "panels": ["a"]}
+    assemble("fig08_conv2", {"a": path}, tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    assert [row.target.tolist() for row in group.rows] == [list(range(10)), list(range(10, 20))]
+    expected = np.stack([waves(phase=k)[0] * (k + 1) for k in range(20)]).astype(np.float32).astype(np.float64)
+    together = np.concatenate([row.values for row in group.rows])
+    np.testing.assert_allclose(together, expected / symmetric_limit([expected]), rtol=1e-6)
+    assert {row.limit for row in group.rows} == {1.0}
+    assert group.pictures.shape == (1, 1, 8, 8)
+    assert (group.heads[0], group.heads[9]) == ("0, 10", "9, 19")
+
+
+def test_filters_need_maps_of_filters(tmp_path: Path, attributions: dict[str, Path]) -> None:
+    definition = {"kind": "filters", "panels": ["a"]}
+    with pytest.raises(ConfigError, match="a has no maps of filters"):
+        assemble("fig08", attributions, tmp_path / "f.h5", definition=definition, provenance={})
+
+
+def test_reconstructions_have_a_scale_and_pictures_of_their_own(tmp_path: Path) -> None:
+    paths = {
+        "a": write_attribution(tmp_path / "a.h5", waves(), method="deconvolution"),
+        "a_published": write_attribution(
+            tmp_path / "b.h5", 50 * waves(phase=1), method="deconvolution", images=1 - pictures()
+        ),
+    }
+    definition = {"kind": "reconstructions", "panels": ["a"], "published": ["a_published"]}
+    assemble("fig08", paths, tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    for row in group.rows:
+        assert np.quantile(np.abs(row.values), 0.995) == pytest.approx(1.0, rel=1e-6)
+    np.testing.assert_array_equal(group.blocks[1].pictures, 1 - pictures())
+    assert group.rows[1].detail.endswith(f"scale ends at {50 * np.quantile(np.abs(waves(phase=1)), 0.995):.2g}")
+
+
+def test_overlays_say_class_and_score_above_each_map_where_rows_differ(tmp_path: Path) -> None:
+    paths = {
+        "a": write_attribution(tmp_path / "a.h5", waves(), score=[1.0, 2.0, 3.0]),
+        "b": write_attribution(tmp_path / "b.h5", waves(phase=1), score=[-1.0, 2.0, 3.0], target=[0, 1, 7]),
+    }
+    definition = {"kind": "overlay", "panels": ["a", "b"]}
+    assemble("fig16", paths, tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    assert group.scale == "overlay"
+    assert group.rows[1].notes == ("0: −1.0", "1: 2.0", "7: 3.0")
+    assert group.rows[0].limit == symmetric_limit([row.values.clip(min=0) for row in group.rows])
+    assert group.rows[0].beyond == np.mean(group.rows[0].values > group.rows[0].limit)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
-from nn_interpretability.config.seeds import derive_seed
+from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
@@ -26,9 +26,16 @@ pathvars:
     benchmarks=f"{config['results']}/benchmarks",
 
 
+# The attributions of each method, which are measured together.
+METHODS = {}
+for name, entry in config["attributions"].items():
+    METHODS.setdefault(entry["method"], []).append(name)
+
+
 wildcard_constraints:
     attribution="|".join(config["attributions"]) or "none",
     figure="|".join(config["figures"]) or "none",
+    method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
 
@@ -66,13 +73,19 @@ CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
 
 def attribution(wildcards):
-    """The entry of an attribution in the configuration."""
-    return config["attributions"][wildcards.attribution]
+    """The entry of an attribution in the configuration, with the seed of its noise, the same for all."""
+    entry = config["attributions"][wildcards.attribution]
+    return {**entry, "parameters": seeded(entry["method"], entry["parameters"], config["seed"])}
 
 
 def model(wildcards):
     """The entry of a model in the configuration."""
     return config["models"][wildcards.model]
+
+
+def models_of(attributions):
+    """The model that each of some attributions explains."""
+    return [config["attributions"][name]["model"] for name in attributions]
 
 
 def attributions_of(wildcards):

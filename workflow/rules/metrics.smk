@@ -5,25 +5,30 @@ localrules:
     collect_metrics,
 
 
-rule measure_attribution:
+rule measure_method:
     input:
-        attribution=rules.attribute.output.attribution,
+        attributions=lambda wildcards: expand(
+            rules.attribute.output.attribution, attribution=METHODS[wildcards.method]
+        ),
     output:
-        metrics="<results>/metrics/attributions/{attribution}.csv",
-        numbers="<results>/numbers/attributions/{attribution}.json",
+        metrics="<results>/metrics/methods/{method}.csv",
+        numbers="<results>/numbers/methods/{method}.json",
     log:
-        "<logs>/measure_attribution/{attribution}.log",
+        "<logs>/measure_method/{method}.log",
     benchmark:
-        "<benchmarks>/measure_attribution/{attribution}.tsv"
+        "<benchmarks>/measure_method/{method}.tsv"
     conda:
         "../../envs/draw.yaml"
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.measurements", "nn_interpretability.study.numbers"),
-        model=lambda wildcards: attribution(wildcards)["model"],
-        seed=lambda wildcards: model_seed(attribution(wildcards)["model"]),
+        attributions=lambda wildcards: METHODS[wildcards.method],
+        models=lambda wildcards: models_of(METHODS[wildcards.method]),
+        seeds=lambda wildcards: {
+            name: model_seed(name) for name in sorted(set(models_of(METHODS[wildcards.method])))
+        },
     script:
-        "../../scripts/measure_attribution.py"
+        "../../scripts/measure_method.py"
 
 
 rule measure_model:
@@ -49,7 +54,7 @@ rule collect_metrics:
     input:
         parts=[
             *expand(rules.measure_model.output.metrics, model=config["models"]),
-            *expand(rules.measure_attribution.output.metrics, attribution=config["attributions"]),
+            *expand(rules.measure_method.output.metrics, method=METHODS),
         ],
     output:
         table=report("<results>/metrics.csv", caption="../report/metrics.rst", category="Measurements"),

@@ -15,7 +15,7 @@ rule numbers:
         record=rules.prepare_digits.output.record,
         parts=[
             *expand(rules.measure_model.output.numbers, model=config["models"]),
-            *expand(rules.measure_attribution.output.numbers, attribution=config["attributions"]),
+            *expand(rules.measure_method.output.numbers, method=METHODS),
             *expand(rules.figure_data.output.numbers, figure=config["figures"]),
         ],
     output:
@@ -56,7 +56,7 @@ rule timings:
             **benchmarks_of("select_probes", "probe", config["probes"]),
             **benchmarks_of("train_model", "model", config["models"]),
             **benchmarks_of("attribute", "attribution", config["attributions"]),
-            **benchmarks_of("measure_attribution", "attribution", config["attributions"]),
+            **benchmarks_of("measure_method", "method", METHODS),
             **benchmarks_of("measure_model", "model", config["models"]),
             **benchmarks_of("figure_data", "figure", config["figures"]),
             **benchmarks_of("draw_figure", "figure", config["figures"]),

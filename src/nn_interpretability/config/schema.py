@@ -19,7 +19,19 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
-FIGURES = ("fig06", "fig12", "fig13")
+FIGURES = (
+    "fig06",
+    "fig07",
+    "fig08",
+    "fig08_conv1",
+    "fig08_conv2",
+    "fig11",
+    "fig12",
+    "fig13",
+    "fig15",
+    "fig16",
+    "fig17",
+)
 
 
 def config_schema() -> Schema:
@@ -131,7 +143,8 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
-    return _object({"kind": {"enum": ["first_of_class"], "default": "first_of_class"}})
+    kinds = {"enum": ["first_of_class", "class_means"], "default": "first_of_class"}
+    return _object({"kind": {**kinds, "description": "the first training picture, or the mean one, of each class"}})
 
 
 def _attribution() -> Schema:
@@ -164,6 +177,12 @@ def _figures() -> Schema:
     names = {"type": "array", "items": {"type": "string"}}
     figure = _object(
         {
+            "kind": {
+                "enum": ["maps", "overlay", "overlay_by_row", "reconstructions", "filters"],
+                "default": "maps",
+                "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
+                "reconstructions on a scale each, one map per filter of a layer",
+            },
             "panels": {**names, "minItems": 1, "description": "names under attributions, left to right"},
             "published": {
                 **names,

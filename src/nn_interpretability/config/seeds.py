@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from nn_interpretability.registry import method_entry
 
 
 def derive_seed(seed: int, stage: str, name: str = "") -> int:
@@ -27,3 +31,21 @@ def derive_seed(seed: int, stage: str, name: str = "") -> int:
     """
     key = f"{seed}\0{stage}\0{name}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
+
+
+def seeded(method: str, parameters: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Give a method that draws random numbers a seed, unless the configuration gives one.
+
+    The seed is the same for all attributions, so that methods that are compared see the same noise.
+
+    Parameters
+    ----------
+    method, parameters
+        Name of the method in the registry, and its hyper-parameters.
+    seed
+        ``seed`` of the configuration.
+    """
+    given = dict(parameters)
+    if "seed" in method_entry(method).parameters["properties"]:
+        given.setdefault("seed", derive_seed(seed, "attribute"))
+    return given

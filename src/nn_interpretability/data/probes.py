@@ -1,7 +1,7 @@
 """Probes: the pictures to explain, chosen once and kept in a file, so that every method reads the same ones.
 
 Layout (schema ``probe/1``): ``images`` float32 [sample, channel, y, x] in [0, 1], ``labels`` int64 [sample],
-``source_index`` int64 [sample].
+``source_index`` int64 [sample], -1 for pictures that are made of many.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Probe:
     labels
         int64, the true class of each picture.
     source_index
-        int64, position in the source of the data.
+        int64, position in the source of the data; -1 for a picture made of many.
     """
 
     images: NDArray[np.float32]
@@ -74,6 +74,32 @@ def select_first_of_class(digits_h5: Path | str, output: Path | str, provenance:
         },
         schema=SCHEMA,
         params={"kind": "first_of_class", "data": digits.record},
+        provenance=provenance,
+    )
+
+
+def select_class_means(digits_h5: Path | str, output: Path | str, provenance: Mapping[str, Any]) -> None:
+    """Write the mean training picture of each class, shifted and scaled to [0, 1].
+
+    Parameters
+    ----------
+    digits_h5, output, provenance
+        As for :func:`select_first_of_class`.
+    """
+    digits = digits_file.load(digits_h5)
+    labels = np.unique(digits.train_labels)
+    means = np.stack([digits.train_images[digits.train_labels == label].mean(axis=0) for label in labels])
+    low, high = means.min(axis=(1, 2), keepdims=True), means.max(axis=(1, 2), keepdims=True)
+    images = ((means - low) / (high - low)).astype(np.float32)[:, None]
+    write_hdf5(
+        output,
+        {
+            "images": Array(images, ("sample", "channel", "y", "x")),
+            "labels": Array(labels.astype(np.int64), ("sample",)),
+            "source_index": Array(np.full(len(labels), -1, dtype=np.int64), ("sample",)),
+        },
+        schema=SCHEMA,
+        params={"kind": "class_means", "data": digits.record},
         provenance=provenance,
     )
 

@@ -1,11 +1,12 @@
 """What is drawn: the contents of a figure data file (schema ``figure/1``), and nothing else.
 
-A figure of kind ``panel_group`` shows, for the same pictures, the maps of several methods.  Its file holds
+A figure of kind ``panel_group`` shows the maps of several methods, one below the other.  Its file holds
 
 ===============  =====================  ====================================================
 array            dimensions             meaning
 ===============  =====================  ====================================================
-``pictures``     sample, channel, y, x  the explained pictures, in [0, 1]
+``pictures``     sample, channel, y, x  the pictures above the maps, in [0, 1]
+``pictures_1``   sample, channel, y, x  those of the second block, where it has its own; and so on
 ``maps``         map, sample, y, x      a signed map per method and picture, channels summed
 ``score``        map, sample            the explained output of the model
 ``target``       map, sample            the explained class
@@ -15,7 +16,8 @@ array            dimensions             meaning
 ``beyond``       map                    share of the values beyond the limit, in [0, 1]
 ===============  =====================  ====================================================
 
-with the names of the methods as the scale of ``map``; headings and words are in the file's ``params``.
+with the names of the methods as the scale of ``map``; headings and words are in the file's ``params``.  Where columns
+are not pictures but the filters of a layer, ``sample`` of the maps counts filters, and fewer ``pictures`` stand above.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hd
 
 SCHEMA = "figure/1"
 KIND = "panel_group"
+PUBLISHED = "_published"
+"""How the names of attributions with the settings of the study end."""
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 
@@ -55,6 +59,8 @@ class MapRow:
         The colour scale runs from ``-limit`` to ``limit``.
     beyond
         Share of the values beyond the limit, in [0, 1].
+    notes
+        A few words above each map; none: no line for them.
     """
 
     name: str
@@ -66,14 +72,16 @@ class MapRow:
     probability: FloatArray
     limit: float
     beyond: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows under one common heading (empty: no heading)."""
+    """Rows under one common heading (empty: no heading), and their own pictures, if not those of the whole group."""
 
     heading: str
     rows: tuple[MapRow, ...]
+    pictures: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,10 @@ class PanelGroup:
         Quantile of the absolute values from which the limit of the scale was made, in (0, 1].
     scale_rule
         How the limit was chosen, in words.
+    scale
+        ``"diverging"``: signed maps, white at zero. ``"overlay"``: the positive part of the maps over the pictures.
+    heads
+        Words above each column, a second line after a line break; default: the explained class and its score.
     """
 
     figure: str
@@ -105,6 +117,8 @@ class PanelGroup:
     quantity: str
     quantile: float
     scale_rule: str
+    scale: str = "diverging"
+    heads: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -126,17 +140,29 @@ def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str,
         "limit": Array(np.array([row.limit for row in rows], dtype=np.float64), ("map",)),
         "beyond": Array(np.array([row.beyond for row in rows], dtype=np.float64), ("map",)),
     }
+    arrays |= {
+        f"pictures_{number}": Array(block.pictures.astype(np.float32), ("sample", "channel", "y", "x"))
+        for number, block in enumerate(group.blocks)
+        if block.pictures is not None
+    }
+    if len(group.pictures) != len(rows[0].target):
+        pictures = {name: array for name, array in arrays.items() if name.startswith("pictures")}
+        arrays |= {name: Array(array.values, ("picture", *array.dims[1:])) for name, array in pictures.items()}
     params = {
         "figure": group.figure,
         "kind": KIND,
-        "scale": "diverging",
+        "scale": group.scale,
+        "heads": list(group.heads),
         "quantity": group.quantity,
         "quantile": group.quantile,
         "scale_rule": group.scale_rule,
         "blocks": [
             {
                 "heading": block.heading,
-                "rows": [{"name": row.name, "heading": row.heading, "detail": row.detail} for row in block.rows],
+                "rows": [
+                    {"name": row.name, "heading": row.heading, "detail": row.detail, "notes": list(row.notes)}
+                    for row in block.rows
+                ],
             }
             for block in group.blocks
         ],
@@ -173,8 +199,12 @@ def _panel_group(product: Product) -> PanelGroup:
     params = product.params
     place = {str(name): index for index, name in enumerate(product.scales["map"])}
     blocks = tuple(
-        Block(block["heading"], tuple(_row(words, arrays, place[words["name"]]) for words in block["rows"]))
-        for block in params["blocks"]
+        Block(
+            block["heading"],
+            tuple(_row(words, arrays, place[words["name"]]) for words in block["rows"]),
+            arrays.get(f"pictures_{number}"),
+        )
+        for number, block in enumerate(params["blocks"])
     )
     return PanelGroup(
         figure=params["figure"],
@@ -184,11 +214,13 @@ def _panel_group(product: Product) -> PanelGroup:
         quantity=params["quantity"],
         quantile=params["quantile"],
         scale_rule=params["scale_rule"],
+        scale=params["scale"],
+        heads=tuple(params["heads"]),
         provenance=product.provenance,
     )
 
 
-def _row(words: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]], index: int) -> MapRow:
+def _row(words: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], index: int) -> MapRow:
     return MapRow(
         name=words["name"],
         heading=words["heading"],
@@ -199,4 +231,5 @@ def _row(words: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]], index
         probability=arrays["probability"][index],
         limit=float(arrays["limit"][index]),
         beyond=float(arrays["beyond"][index]),
+        notes=tuple(words["notes"]),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from nn_interpretability.plotting.style import DIVERGING, PICTURE
+from nn_interpretability.plotting.style import DIVERGING, OVERLAY, OVERLAY_SHARE, PICTURE
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -34,6 +35,19 @@ def draw_map(axes: Axes, values: FloatArray, limit: float) -> ScalarMappable:
     image = axes.imshow(magnify(values), cmap=DIVERGING, norm=Normalize(vmin=-limit, vmax=limit), interpolation="none")
     _bare(axes)
     return image
+
+
+def draw_overlay(axes: Axes, picture: FloatArray, values: FloatArray, limit: float) -> None:
+    """Draw the positive part of a map [y, x], from 0 to ``limit``, over a picture [channel, y, x] in [0, 1]."""
+    axes.imshow(magnify(overlay(picture.mean(axis=0), values / limit)), interpolation="none")
+    _bare(axes)
+
+
+def overlay(brightness: FloatArray, share: FloatArray) -> npt.NDArray[np.float64]:
+    """Colours [y, x, 3] of an overlay: of ``share`` in [0, 1] of the scale, over a ``brightness`` in [0, 1]."""
+    colour = colormaps[OVERLAY](np.clip(share, 0, 1))[..., :3]
+    grey = np.repeat(np.clip(brightness, 0, 1)[..., None], 3, axis=-1)
+    return np.asarray(OVERLAY_SHARE * colour + (1 - OVERLAY_SHARE) * grey)
 
 
 def _bare(axes: Axes) -> None:

@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
-from nn_interpretability.plotting.heatmaps import draw_map, draw_picture
+from nn_interpretability.plotting.data import Block, FloatArray, MapRow, PanelGroup
+from nn_interpretability.plotting.heatmaps import draw_map, draw_overlay, draw_picture, overlay
 from nn_interpretability.plotting.style import (
     BAND,
+    DIVERGING,
     FRAME,
     HEADING_PT,
     INK,
@@ -37,10 +40,12 @@ from nn_interpretability.plotting.style import (
 HorizontalAlignment = Literal["left", "center", "right"]
 
 MAX_CELL = 1.40
+WIDE_CELL = 2.24  # for up to four columns with words of their own above
 GAP = 0.12
 MARGIN = 0.05
 COLUMN_HEAD = 0.72
 ROW_HEAD = 0.44
+NOTES = 0.30
 BLOCK_HEAD = 0.66
 BLOCK_GAP = 0.30
 BAR_SPACE = 0.88
@@ -105,31 +110,63 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     matplotlib.figure.Figure
         Not attached to pyplot.  Draw it under :func:`nn_interpretability.plotting.style.figure_style`.
     """
-    columns = len(group.label)
-    cell = min(MAX_CELL, (TEXT_WIDTH_CM - 2 * MARGIN - (columns - 1) * GAP) / columns)
+    lead = _leads(group)
+    columns = len(group.rows[0].target) + lead
+    most = WIDE_CELL if group.heads and columns <= 4 else MAX_CELL
+    cell = min(most, (TEXT_WIDTH_CM - 2 * MARGIN - (columns - 1) * GAP) / columns)
     lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
     width = max(lefts[-1] + cell + MARGIN, min(_width_of_words(group), TEXT_WIDTH_CM))
     canvas = Canvas(width, _height(group, cell))
     right = width - MARGIN
 
-    top = MARGIN + COLUMN_HEAD
-    _column_heads(canvas, group, lefts, cell, top)
-    for left, picture in zip(lefts, group.pictures, strict=True):
-        draw_picture(canvas.axes(left, top, cell, cell), picture)
-    top += cell
-    mappable: ScalarMappable | None = None
+    top = MARGIN + _column_head(group)
+    _column_heads(canvas, group, lefts[lead:], cell, top)
+    if not lead and group.blocks[0].pictures is None:
+        top = _pictures(canvas, group.pictures, lefts, cell, top)
     for number, block in enumerate(group.blocks):
         top += BLOCK_GAP if number else 0
         top = _block_head(canvas, block, right, top)
+        if block.pictures is not None and not lead:
+            top = _pictures(canvas, block.pictures, lefts, cell, top)
         for row in block.rows:
-            _row_head(canvas, row, right, top + ROW_HEAD)
             top += ROW_HEAD
-            for left, values in zip(lefts, row.values, strict=True):
-                mappable = draw_map(canvas.axes(left, top, cell, cell), values, row.limit)
+            _row_head(canvas, row, right, top)
+            if row.notes:
+                top += NOTES
+                _notes(canvas, row, lefts, cell, top)
+            if lead and row is block.rows[0]:
+                pictures = group.pictures if block.pictures is None else block.pictures
+                draw_picture(canvas.axes(lefts[0], top, cell, cell), pictures[0])
+            for place, left in enumerate(lefts[lead:]):
+                axes = canvas.axes(left, top, cell, cell)
+                if group.scale == "overlay":
+                    draw_overlay(axes, group.pictures[place], row.values[place], row.limit)
+                else:
+                    draw_map(axes, row.values[place], row.limit)
             top += cell
-    assert mappable is not None
-    _colour_bar(canvas, mappable, group, top)
+    if group.scale == "overlay":
+        _overlay_bar(canvas, group, top)
+    else:
+        _colour_bar(canvas, group, top)
     return canvas.figure
+
+
+def _leads(group: PanelGroup) -> bool:
+    """Whether the columns are filters, and the one picture that they see stands at their left."""
+    return len(group.pictures) == 1 < len(group.rows[0].target)
+
+
+def _pictures(canvas: Canvas, pictures: FloatArray, lefts: Sequence[float], cell: float, top: float) -> float:
+    """A row of pictures; returns where it ends."""
+    for left, picture in zip(lefts, pictures, strict=True):
+        draw_picture(canvas.axes(left, top, cell, cell), picture)
+    return top + cell
+
+
+def _column_head(group: PanelGroup) -> float:
+    """Height of the words above the columns: two lines, or one."""
+    one_line = group.heads and not any("\n" in head for head in group.heads)
+    return COLUMN_HEAD - ROW_HEAD + 0.14 if one_line else COLUMN_HEAD
 
 
 def _width_of_words(group: PanelGroup) -> float:
@@ -148,19 +185,32 @@ def _width_of_words(group: PanelGroup) -> float:
 
 def _height(group: PanelGroup, cell: float) -> float:
     heads = sum(BLOCK_HEAD for block in group.blocks if block.heading) + BLOCK_GAP * (len(group.blocks) - 1)
-    return 2 * MARGIN + COLUMN_HEAD + cell + heads + len(group.rows) * (ROW_HEAD + cell) + BAR_SPACE
+    own = sum(block.pictures is not None for block in group.blocks)
+    pictures = 0 if _leads(group) else cell * (own + (group.blocks[0].pictures is None))
+    rows = sum(ROW_HEAD + cell + (NOTES if row.notes else 0) for row in group.rows)
+    return 2 * MARGIN + _column_head(group) + pictures + heads + rows + BAR_SPACE
 
 
 def _column_heads(canvas: Canvas, group: PanelGroup, lefts: Sequence[float], cell: float, top: float) -> None:
-    """Class and score of each picture, once: all rows explain the same output unless they say otherwise."""
+    """Words above the columns: those given, or the class and its score, the same for all rows."""
     first = group.rows[0]
     for column, left in enumerate(lefts):
         middle = left + cell / 2
+        if group.heads:
+            head, _, below = group.heads[column].partition("\n")
+            canvas.text(middle, top - (0.40 if below else 0.10), typeset(head), size=HEADING_PT, align="center")
+            canvas.text(middle, top - 0.10, typeset(below), size=SMALL_PT, color=MUTED, align="center")
+            continue
         target, label = int(first.target[column]), int(group.label[column])
         name = f"class {target}" if target == label else f"{target}, not {label}"
-        canvas.text(middle, top - 0.40, name, size=HEADING_PT, align="center")
         score = rf"$\mathit{{f}}_{{{target}}}$ = {first.score[column]:.1f}".replace("-", "$-$")
+        canvas.text(middle, top - 0.40, name, size=HEADING_PT, align="center")
         canvas.text(middle, top - 0.10, score, size=SMALL_PT, color=MUTED, align="center")
+
+
+def _notes(canvas: Canvas, row: MapRow, lefts: Sequence[float], cell: float, top: float) -> None:
+    for left, note in zip(lefts, row.notes, strict=True):
+        canvas.text(left + cell / 2, top - 0.08, typeset(note), size=SMALL_PT, color=MUTED, align="center")
 
 
 def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float:
@@ -194,9 +244,27 @@ def _shortened(words: str, room: float) -> str:
     return typeset(" ".join([*kept, "..."]))
 
 
-def _colour_bar(canvas: Canvas, mappable: ScalarMappable, group: PanelGroup, top: float) -> None:
+def _overlay_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
+    """The colours over a white stroke, and below over the black ground."""
     left = canvas.width - MARGIN - BAR_INSET - BAR_WIDTH
     axes = canvas.axes(left, top + 0.30, BAR_WIDTH, BAR_HEIGHT)
+    share = np.linspace(0, 1, 256)[None].repeat(2, axis=0)
+    brightness = np.array([[1.0], [0.0]]).repeat(256, axis=1)
+    limit = group.rows[0].limit
+    axes.imshow(overlay(brightness, share), extent=(0, limit, 0, 1), aspect="auto", interpolation="none")
+    axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: typeset(f"{value:g}")))
+    axes.tick_params(pad=1.5)
+    words = f"{group.quantity}, on white and on black"
+    canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, typeset(words), size=TEXT_PT, align="right")
+
+
+def _colour_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
+    left = canvas.width - MARGIN - BAR_INSET - BAR_WIDTH
+    axes = canvas.axes(left, top + 0.30, BAR_WIDTH, BAR_HEIGHT)
+    limit = group.rows[0].limit
+    mappable = ScalarMappable(norm=Normalize(vmin=-limit, vmax=limit), cmap=DIVERGING)
     bar = canvas.figure.colorbar(
         mappable, cax=axes, orientation="horizontal", extend="both", extendfrac=0.04, drawedges=False
     )

@@ -2,8 +2,9 @@
 
 Maps that are compared share one scale, symmetric about zero, so that the same colour means the same value.
 The limit must not be set by a few runaway values (a method without stabiliser can have them), nor by one
-method that is larger than all others: it is the median, over the methods of the group, of a high quantile of
-the absolute values.  The median is taken of logarithms, so that between two methods it is the geometric mean.
+method that is larger than all others: it is the median, over the methods of the group (each with its corrected
+settings; published ones are drawn on the same scale), of a high quantile of the absolute values.  The median is taken
+of logarithms, so that between two methods it is the geometric mean.
 What lies beyond is drawn in the end colours, and its share is stated with the figure.
 """
 
@@ -17,10 +18,13 @@ import numpy.typing as npt
 QUANTILE = 0.995
 
 RULE = (
-    "The limit is the median, over the methods shown and of logarithms, of the 99.5 % quantile of the absolute "
-    "values of all maps of a method."
+    "The limit is the median, over the methods shown with corrected settings and of logarithms, of the 99.5 % quantile "
+    "of the absolute values of all maps of a method."
 )
 """The rule in words, for captions and sidecars."""
+
+RULE_BY_ROW = "The maps of a row are divided by the 99.5 % quantile of their absolute values."
+"""The same for rows that have a scale each."""
 
 
 def symmetric_limit(maps: Sequence[npt.NDArray[np.floating]], quantile: float = QUANTILE) -> float:

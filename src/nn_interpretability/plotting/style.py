@@ -24,6 +24,10 @@ SMALL_PT = 7.0
 DIVERGING = "RdBu_r"
 """Red positive, white zero, blue negative; distinguishable with the common kinds of colour blindness."""
 PICTURE = "gray"
+OVERLAY = "inferno"
+"""Dark at zero, so that the ground of a digit stays dark; its lightness grows evenly."""
+OVERLAY_SHARE = 0.6
+"""Share of the colour in an overlay; the rest is the picture."""
 
 INK = "#1a1a1a"
 MUTED = "#666666"

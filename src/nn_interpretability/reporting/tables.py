@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.reporting.provenance import FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
@@ -29,8 +30,6 @@ TABLES = (
 """Names of the files, without ``.tex``."""
 
 NONE = "--"
-PUBLISHED = "_published"
-"""How the names of attributions with the settings of the study end."""
 _SINKS = ("bias", "stabilizer", "blocked", "sent")
 _HEAD = "% Made from results; changes are lost.\n"
 
@@ -93,7 +92,7 @@ def conservation_table(numbers: Numbers) -> str:
     published = [name for name in names if name.endswith(PUBLISHED)]
     head = ["method", "settings", "median", "largest", r"on $x_i=0$"]
     groups = [[_conservation_row(numbers, name) for name in group] for group in (corrected, published)]
-    return tabular(r"l>{\raggedright\arraybackslash}p{0.42\linewidth}rrr", head, groups)
+    return tabular(_METHOD.replace("0.17", "0.2") + r">{\raggedright\arraybackslash}p{0.42\linewidth}rrr", head, groups)
 
 
 def _conservation_row(numbers: Numbers, name: str) -> list[str]:
@@ -135,12 +134,14 @@ def settings_table(numbers: Numbers, records: Sequence[FigureRecord]) -> str:
         blocks = record.facts["blocks"]
         if len(blocks) < 2:
             continue
-        pairs = zip(blocks[0]["rows"], blocks[1]["rows"], strict=False)
-        groups.append([_settings_row(numbers, record.figure, one, other) for one, other in pairs])
-    return tabular(f"ll{_WRAPPED}{_WRAPPED}rr", _SETTINGS_HEAD, groups)
+        published = {row["name"]: row for row in blocks[1]["rows"]}
+        pairs = [(row, published.get(row["name"] + PUBLISHED)) for row in blocks[0]["rows"]]
+        groups.append([_settings_row(numbers, record.figure, one, other) for one, other in pairs if other])
+    return tabular(f"l{_METHOD}{_WRAPPED}{_WRAPPED}rr", _SETTINGS_HEAD, groups)
 
 
-_WRAPPED = r">{\raggedright\arraybackslash}p{0.27\linewidth}"
+_WRAPPED = r">{\raggedright\arraybackslash}p{0.245\linewidth}"
+_METHOD = r">{\raggedright\arraybackslash}p{0.17\linewidth}"
 _SETTINGS_HEAD = ["figure", "method", "here", "as published", "cosine", "rank"]
 
 
@@ -151,8 +152,10 @@ def _settings_row(numbers: Numbers, figure: str, one: Mapping[str, Any], other: 
         escape(one["heading"]),
         escape(one["detail"]),
         escape(other["detail"]),
-        printed_entry(numbers[f"{agreement}.cosine"]),
-        printed_entry(numbers[f"{agreement}.rank"]),
+        *(
+            printed_entry(numbers[key]) if key in numbers else NONE
+            for key in (f"{agreement}.cosine", f"{agreement}.rank")
+        ),
     ]
 
 
@@ -261,6 +264,9 @@ def margin_links(records: Sequence[FigureRecord]) -> str:
 
 def figure_number(figure: str) -> str:
     """``fig06`` is Figure 6 of the original; other names stay as they are."""
+    figure, _, part = figure.partition("_")
+    if part:
+        return f"{figure_number(figure)}, {escape(part)}"
     digits = figure.removeprefix("fig")
     return str(int(digits)) if digits.isdecimal() and digits != figure else escape(figure)
 

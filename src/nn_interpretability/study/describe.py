@@ -6,8 +6,8 @@ have one place that turns them into their own spelling.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -32,6 +32,16 @@ class Description:
 
 RELEVANCE = "relevance (logits)"
 GRADIENT = "gradient (logits per unit of brightness)"
+RECONSTRUCTION = "reconstruction"
+CLASS_MAP = {"cam": "class activation (logits)", "grad_cam": "Grad-CAM"}
+
+_PLAIN = {
+    "gradient": ("Gradient", GRADIENT),
+    "saliency": ("Saliency", GRADIENT),
+    "guided_backprop": ("Guided backpropagation", GRADIENT),
+    "input_x_gradient": ("Input × gradient", RELEVANCE),
+}
+"""Heading and quantity of methods whose hyper-parameters speak for themselves."""
 
 _COMPOSITES = {
     "small_cnn": "then α1β0, ε, 0",
@@ -54,20 +64,92 @@ def describe(method: str, parameters: Mapping[str, Any], *, title: str = "", lay
     parameters
         Its hyper-parameters as in the configuration.
     title
-        Heading for methods that this function has no words for; default: the method's name.
+        Heading; the method's name then stands before the settings. Default: the method's name is the heading.
     layers
         Names of the model's layers in order of execution, for composites that name layers.
     """
+    words = _DESCRIBED.get(method, _describe_other)(method, parameters, layers)
+    if not title:
+        return words
+    return replace(words, heading=title, settings=", ".join(filter(None, [words.heading, words.settings])))
+
+
+def _describe_other(method: str, parameters: Mapping[str, Any], _: Sequence[str]) -> Description:
+    heading, quantity = _PLAIN.get(method, (method.replace("_", " "), RELEVANCE))
+    return Description(heading, _plain(parameters), quantity)
+
+
+def _describe_integrated_gradients(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    reference, steps = parameters.get("reference", 0), parameters.get("steps", 64)
+    points = {"midpoint": "midpoints"}.get(parameters.get("quadrature", "midpoint"))
+    words = (
+        f"{steps} {points or 'points, ' + str(parameters['quadrature']).replace('_', ' ')}, from {_shade(reference)}"
+    )
+    if parameters.get("multiply_by_inputs", True):
+        return Description("Integrated gradients", words, RELEVANCE)
+    return Description("Mean gradient on the path", f"integrated gradients without x − x', {words}", GRADIENT)
+
+
+def _describe_smoothgrad(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+    inner = parameters.get("of", {})
+    method = inner.get("method", "gradient")
+    base = describe(method, inner.get("parameters", {}), layers=layers)
+    scale = {"range": " of the range", "std": " std of the picture", "absolute": ""}
+    words = [f"σ = {parameters.get('sigma', 0.15):g}{scale[parameters.get('scale', 'range')]}"]
+    words += [f"{parameters.get('samples', 50)} copies"]
+    if parameters.get("antithetic"):
+        words.append("each noise with both signs")
     if method == "gradient":
-        return Description("Gradient", _plain(parameters), GRADIENT)
-    if method == "input_x_gradient":
-        return Description("Input × gradient", _plain(parameters), RELEVANCE)
-    if method == "lrp":
-        return _describe_lrp(parameters, layers)
-    return Description(title or method.replace("_", " "), _plain(parameters), RELEVANCE)
+        return Description("SmoothGrad", ", ".join(words), base.quantity)
+    heading = f"SmoothGrad, {base.heading[0].lower()}{base.heading[1:]}"
+    return Description(heading, ", ".join([*words, *filter(None, [base.settings])]), base.quantity)
 
 
-def _describe_lrp(parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+def _describe_deconvolution(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    starts = {"unit": "from the class alone", "logits": "from all logits"}
+    words = starts[parameters.get("start", "unit")]
+    mode, layer = parameters.get("mode"), str(parameters.get("layer")).rpartition(".")[2]
+    if mode == "activation":
+        words = f"from the map of one filter of {layer}"
+    elif mode == "kernel":
+        words = f"{words}, passed on by one filter of {layer}"
+    return Description("Deconvolution", words, RECONSTRUCTION)
+
+
+def _describe_occlusion(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    window = parameters.get("window", 7)
+    height, width = window if isinstance(window, Sequence) else (window, window)
+    fill = parameters.get("fill", "black")
+    words = f"{height} × {width} pixels, {fill}, every {parameters.get('stride') or height} pixels"
+    quantity = {"logit": "fall of the score (logits)", "probability": "fall of the probability"}
+    return Description("Occlusion", words, quantity[parameters.get("score", "logit")])
+
+
+def _describe_class_map(method: str, parameters: Mapping[str, Any], _: Sequence[str]) -> Description:
+    heading = {"cam": "Class activation map", "grad_cam": "Grad-CAM"}[method]
+    words = [f"at {parameters['layer']}"] if "layer" in parameters else []
+    words.append(f"enlarged by {parameters.get('upsampling', 'bilinear')} interpolation")
+    return Description(heading, ", ".join(words), CLASS_MAP[method])
+
+
+def _describe_deeplift(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    rule = {"rescale": "Rescale", "reveal_cancel": "RevealCancel"}.get(
+        str(parameters.get("rule", "rescale")), "rules by layer"
+    )
+    words = f"from {_shade(parameters.get('reference', 0))}"
+    if parameters.get("pool_order", "relu_first") == "as_built":
+        words += ", pooling before ReLU"
+    return Description(f"DeepLIFT, {rule}", words, RELEVANCE)
+
+
+def _shade(reference: Any) -> str:
+    """A reference in words: a number is a shade of grey."""
+    if not isinstance(reference, (int, float)):
+        return "a picture"
+    return "black" if reference == 0 else "white" if reference == 1 else f"{reference:g}"
+
+
+def _describe_lrp(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
     words: list[str] = []
     bounds = _bounds(parameters)
     composite, pooling = _without_pooling(parameters.get("composite"))
@@ -154,3 +236,16 @@ def _bound(value: Any) -> str:
 
 def _plain(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} = {value}" for key, value in parameters.items())
+
+
+_DESCRIBED: Mapping[str, Callable[[str, Mapping[str, Any], Sequence[str]], Description]] = {
+    "cam": _describe_class_map,
+    "deconvolution": _describe_deconvolution,
+    "deeplift": _describe_deeplift,
+    "grad_cam": _describe_class_map,
+    "integrated_gradients": _describe_integrated_gradients,
+    "lrp": _describe_lrp,
+    "occlusion": _describe_occlusion,
+    "smoothgrad": _describe_smoothgrad,
+}
+"""Methods whose settings need words of their own."""

@@ -22,10 +22,14 @@ _TYPES = {"method": "string", "model": "string", "image": "Int64", "class": "Int
 _TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
 
 
-def measure_attribution(
-    attribution_h5: Path | str, output_csv: Path | str, *, name: str, model: str, seed: int
+def measure_method(
+    attributions: Mapping[str, Path | str],
+    output_csv: Path | str,
+    *,
+    models: Sequence[str],
+    seeds: Mapping[str, int],
 ) -> None:
-    r"""Measure each map of an attribution file.
+    r"""Measure each map of the attribution files of one method.
 
     Metrics: ``score`` (what is explained, in logits), ``sum`` of the map, ``completeness_error``
     :math:`|\sum R - f|/|f|` for methods that sum to the score, ``negative_share`` of :math:`|R|`, ``gini`` of
@@ -34,12 +38,23 @@ def measure_attribution(
 
     Parameters
     ----------
-    attribution_h5, output_csv
-        The attribution file and the part of the table.
-    name, model, seed
-        The attribution's and the model's name, and the seed of the model.
+    attributions, output_csv
+        The file of each attribution, by its name, and the part of the table.
+    models, seeds
+        The model that each attribution explains, in the same order, and the seed of each model.
     """
+    frames = [
+        frame
+        for (name, path), model in zip(attributions.items(), models, strict=True)
+        for frame in _measure_attribution(path, name=name, model=model, seed=seeds[model])
+    ]
+    _write(output_csv, frames)
+
+
+def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, seed: int) -> list[pd.DataFrame]:
     product = read_hdf5(attribution_h5, schema="attribution/1")
+    if of_filters(product):
+        return []
     if product.arrays["output"].values.ndim > 1:
         metrics = _measure_all_targets(product)
         classes = np.tile(np.arange(product.arrays["output"].values.shape[1]), len(product.arrays["output"].values))
@@ -47,11 +62,11 @@ def measure_attribution(
     else:
         metrics = _measure(product, product.arrays["values"].values, product.arrays["output"].values)
         metrics |= _trace(product)
-        classes = product.arrays["target"].values
-        images = np.arange(len(classes))
+        images = np.arange(len(product.arrays["output"].values))
+        # a score that is not that of one class has none
+        classes = product.arrays["target"].values if "target" in product.arrays else np.full(len(images), None)
     identity = {"method": name, "model": model, "image": images, "class": classes, "seed": seed}
-    frames = [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
-    _write(output_csv, frames)
+    return [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
 
 
 def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -> None:
@@ -70,8 +85,14 @@ def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:
     _write(output_csv, [read_csv(part) for part in parts])
 
 
+def of_filters(product: Product) -> bool:
+    """Whether the maps belong to filters of a layer, not to classes; then nothing of them is measured."""
+    return product.params["method"] == "deconvolution" and product.arrays["output"].values.ndim > 1
+
+
 def _write(output_csv: Path | str, frames: Sequence[pd.DataFrame]) -> None:
     """One table with all columns; cells that do not apply are missing text or missing integers, never NaN."""
+    frames = frames or [pd.DataFrame(columns=list(COLUMNS))]
     table = pd.concat([frame.reindex(columns=list(COLUMNS)).astype(_TYPES) for frame in frames], ignore_index=True)
     write_csv(output_csv, table)
 

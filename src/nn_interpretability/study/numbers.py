@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.plotting.data import MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.data import PUBLISHED, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
-from nn_interpretability.study.figures import description_of
+from nn_interpretability.study.measurements import of_filters
+from nn_interpretability.study.rows import description_of
 
 Numbers = dict[str, dict[str, Any]]
 FloatArray = npt.NDArray[np.float64]
@@ -73,10 +74,8 @@ def _quality(part: Mapping[str, Any], source: str) -> Numbers:
     }
 
 
-def numbers_of_attribution(
-    attribution_h5: Path | str, output: Path | str, *, name: str, source: str | None = None
-) -> None:
-    r"""Write what can be said of an attribution file: settings, conservation, and where relevance went.
+def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
+    r"""Write what can be said of the attributions of one method: settings, conservation, where relevance went.
 
     Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``pictures``; ``background``, the share of
     :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
@@ -84,15 +83,23 @@ def numbers_of_attribution(
     their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
     pictures.
     """
-    product = read_hdf5(attribution_h5, schema="attribution/1")
-    source = source or f"attributions/{name}.h5"
+    numbers: Numbers = {}
+    for name, path in attributions.items():
+        found = _numbers_of_attribution(read_hdf5(path, schema="attribution/1"), f"attributions/{name}.h5")
+        numbers |= {f"attribution.{name}.{key}": value for key, value in found.items()}
+    write_json(output, numbers)
+
+
+def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     words = description_of(product)
     numbers: Numbers = {
         "heading": entry(words.heading, source=source),
         "settings": entry(words.settings, source=source),
         "pictures": entry(len(product.arrays["output"].values), source=source),
-        "background": entry(100 * _background(product), digits=3, unit="%", source=source),
     }
+    if of_filters(product):
+        return numbers
+    numbers["background"] = entry(100 * _background(product), digits=3, unit="%", source=source)
     for key, value in _conservation(product).items():
         numbers[key] = entry(100 * value, digits=2, unit="%", source=source)
     layers = _layers(product)
@@ -101,7 +108,7 @@ def numbers_of_attribution(
     for layer, parts in layers.items():
         for part, value in parts.items():
             numbers[f"layers.{layer}.{part}"] = entry(100 * value, decimals=2, unit="%", source=source)
-    write_json(output, {f"attribution.{name}.{key}": value for key, value in numbers.items()})
+    return numbers
 
 
 def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source: str | None = None) -> None:
@@ -109,7 +116,7 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
 
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
-    smallest rank correlation over the pictures between a row and the row in the same place of the published block.
+    smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block.
     """
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
@@ -232,8 +239,12 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
+    others = {row.name: row for row in published.rows}
     numbers = {}
-    for one, other in zip(corrected.rows, published.rows, strict=False):
+    for one in corrected.rows:
+        other = others.get(one.name + PUBLISHED)
+        if other is None:
+            continue
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
     return numbers

@@ -1,0 +1,109 @@
+"""What figures of maps share: rows of maps, their words, and what belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nn_interpretability.errors import ConfigError
+from nn_interpretability.plotting import scale
+from nn_interpretability.plotting.data import Block, MapRow
+from nn_interpretability.storage.hdf5 import Product
+from nn_interpretability.study.describe import Description, describe
+
+CORRECTED = "Corrected settings"
+PUBLISHED = "Settings as published"
+
+
+def blocks_of(definition: Mapping[str, Any], block: Callable[[str, Sequence[str]], Block]) -> tuple[Block, ...]:
+    """The panels of a figure as a block and, where it has them, those with published settings as another."""
+    published = definition.get("published", [])
+    first = block(CORRECTED if published else "", definition["panels"])
+    return (first, block(PUBLISHED, published)) if published else (first,)
+
+
+def sum_of_channels(product: Product) -> npt.NDArray[np.float64]:
+    """Maps [sample, y, x]: an attribution's values summed over the channels."""
+    values: npt.NDArray[np.float64] = product.arrays["values"].values.astype(np.float64)
+    return np.asarray(values.sum(axis=1))
+
+
+def description_of(product: Product) -> Description:
+    """How an attribution file is worded."""
+    params = product.params
+    return describe(
+        params["method"],
+        params["parameters"],
+        title=params.get("title", ""),
+        layers=[str(layer) for layer in product.scales.get("layer", ())],
+    )
+
+
+def row_of(
+    name: str, product: Product, description: Description, maps: npt.NDArray[np.float64], limit: float
+) -> MapRow:
+    """The maps of one attribution as a row; without one explained class, it is told by the predicted one."""
+    target = product.arrays["target" if "target" in product.arrays else "predicted"].values
+    samples = np.arange(len(target))
+    # methods with a reference explain a difference; what stands above the maps is the logit itself
+    scores = product.arrays["logits"].values[samples, target] if "logits" in product.arrays else None
+    return MapRow(
+        name=name,
+        heading=description.heading,
+        detail=description.settings,
+        values=maps,
+        score=product.arrays["output"].values if scores is None else scores.astype(np.float64),
+        target=target,
+        probability=product.arrays["probabilities"].values[samples, target],
+        limit=limit,
+        beyond=scale.share_beyond(maps, limit),
+    )
+
+
+def one_quantity(figure: str, products: Mapping[str, Product]) -> str:
+    """What all maps of a figure measure.
+
+    Raises
+    ------
+    ConfigError
+        If they measure different quantities, which one colour scale cannot show.
+    """
+    quantities = {description_of(product).quantity for product in products.values()}
+    if len(quantities) > 1:
+        raise ConfigError(
+            f"{figure} would put {' and '.join(sorted(quantities))} on one colour scale; "
+            "show methods that measure the same quantity."
+        )
+    return quantities.pop()
+
+
+def same_pictures(figure: str, products: Mapping[str, Product]) -> Product:
+    """The first product, if all explain the same pictures."""
+    first_name, first = next(iter(products.items()))
+    for name, product in products.items():
+        _require_same_pictures(figure, first_name, first, name, product)
+    return first
+
+
+def _require_same_pictures(figure: str, first_name: str, first: Product, name: str, product: Product) -> None:
+    for array in ("images", "label"):
+        if not np.array_equal(first.arrays[array].values, product.arrays[array].values):
+            raise ConfigError(
+                f"{figure} shows {first_name} and {name} side by side, but they explain different pictures "
+                f"(probes {first.params.get('probe')!r} and {product.params.get('probe')!r})."
+            )
+
+
+def relative(maps: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+    """Maps in units of their own limit, and that limit."""
+    size = scale.symmetric_limit([maps])
+    return maps / size, size
+
+
+def sized(row: MapRow, size: float) -> MapRow:
+    """The row, with the end of its scale among its settings."""
+    return replace(row, detail=", ".join(filter(None, [row.detail, f"scale ends at {size:.2g}"])))
