@@ -42,7 +42,6 @@ _PUBLIC = {
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
-    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
     "GuidedBackprop": "nn_interpretability.methods.guided_backprop",
