@@ -5,7 +5,9 @@ from nn_interpretability.progress import job
 with job(snakemake) as this:
     from nn_interpretability.data import probes
 
-    select = {"first_of_class": probes.select_first_of_class, "class_means": probes.select_class_means}[
-        snakemake.params.kind
-    ]
+    select = {
+        "first_of_class": probes.select_first_of_class,
+        "class_means": probes.select_class_means,
+        "occlusions": probes.select_occlusions,
+    }[snakemake.params.kind]
     select(snakemake.input.digits, snakemake.output.probe, this.provenance())

@@ -38,7 +38,6 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
-    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",

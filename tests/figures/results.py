@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 from figures.synthetic import (
     PROVENANCE,
+    covered,
     exact_trace,
     waves,
     write_attribution,
@@ -77,6 +78,10 @@ def make_results(folder: Path) -> Results:
         score = np.array([1.0, 2.0, 3.0])
         values = waves(phase=phase).astype(np.float64)
         values += (0.9 * score - values.sum(axis=(1, 2)))[:, None, None] / 64
+        if entry.get("probe") == "occluded":
+            values = np.concatenate([values, waves(samples=14, phase=phase)])
+            values[1:] = values[0]
+            score = np.ones(17)
         if entry.get("parameters", {}).get("mode"):
             paths[name] = write_filters(folder / f"attributions/{name}.h5", entry["parameters"])
             continue
@@ -86,6 +91,7 @@ def make_results(folder: Path) -> Results:
             method=entry["method"],
             parameters=entry.get("parameters", {}),
             score=score,
+            **({"images": covered(), "label": np.ones(17, int), "target": [1] * 17} if len(score) == 17 else {}),
             trace=exact_trace(score) if entry["method"] == "lrp" else None,
             provenance={**PROVENANCE, "wildcards": {"attribution": name}},
         )

@@ -32,6 +32,15 @@ def pictures(samples: int = 3, size: int = 8, channels: int = 1) -> np.ndarray:
     return np.repeat(np.stack(rows)[:, None], channels, axis=1).astype(np.float32)
 
 
+def covered() -> np.ndarray:
+    """The second picture, whole and under a white window of 2 x 2 at each of 16 positions."""
+    images = np.repeat(pictures()[1:2], 17, axis=0)
+    for place in range(16):
+        top, left = 2 * (place // 4), 2 * (place % 4)
+        images[place + 1, :, top : top + 2, left : left + 2] = 1
+    return images
+
+
 def waves(samples: int = 3, size: int = 8, phase: float = 0.0) -> np.ndarray:
     """Smooth signed maps [sample, y, x]."""
     y, x = np.mgrid[:size, :size] / size
@@ -47,6 +56,7 @@ def write_attribution(
     score: Sequence[float] | None = None,
     target: Sequence[int] | None = None,
     images: np.ndarray | None = None,
+    label: np.ndarray | None = None,
     trace: Mapping[str, np.ndarray] | None = None,
     provenance: Mapping[str, Any] = PROVENANCE,
 ) -> Path:
@@ -64,7 +74,7 @@ def write_attribution(
         "output": Array(np.asarray(score, dtype=np.float32), ("sample",)),
         "probabilities": Array(probabilities, ("sample", "class")),
         "target": Array(target.astype(np.int64), ("sample",)),
-        "label": Array(np.arange(samples), ("sample",)),
+        "label": Array(np.arange(samples) if label is None else label, ("sample",)),
         "predicted": Array(target.astype(np.int64), ("sample",)),
     }
     if method != "gradient":

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figures.synthetic import LAYERS, pictures, waves, write_attribution, write_filters
+from figures.synthetic import LAYERS, covered, pictures, waves, write_attribution, write_filters
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import read_figure_data
+from nn_interpretability.plotting.figures import read_figure
 from nn_interpretability.plotting.scale import symmetric_limit
 from nn_interpretability.rules.composite import SMALL_CNN
+from nn_interpretability.storage.product import read_json
 from nn_interpretability.study.describe import describe
 from nn_interpretability.study.figures import assemble
+from nn_interpretability.study.numbers import numbers_of_figure
 
 Z_BOX = {"input_rule": "z_box", "input_bounds": [0, 1]}
 
@@ -235,3 +238,52 @@ def test_overlays_say_class_and_score_above_each_map_where_rows_differ(tmp_path:
     assert group.rows[1].notes == ("0: −1.0", "1: 2.0", "7: 3.0")
     assert group.rows[0].limit == symmetric_limit([row.values.clip(min=0) for row in group.rows])
     assert group.rows[0].beyond == np.mean(group.rows[0].values > group.rows[0].limit)
+
+
+def occlusions(folder: Path) -> dict[str, Path]:
+    """Attributions of a covered picture, and an occlusion map of all pictures."""
+    values = np.repeat(waves(), 6, axis=0)[:17]
+    names = {"seen": [1, 1, 1, 1, 1, 1, 8, *[1] * 10], "label": [1] * 17}
+    paths = {
+        name: write_attribution(
+            folder / f"{name}.h5", values, images=covered(), label=np.ones(17, int), target=target, score=np.ones(17)
+        )
+        for name, target in names.items()
+    }
+    return paths | {"map": write_attribution(folder / "map.h5", waves(), method="occlusion")}
+
+
+def test_an_occlusion_strip_says_what_the_model_sees_and_is_read_back(tmp_path: Path) -> None:
+    definition = {"kind": "occlusion", "panels": ["seen", "map"]}
+    assemble("fig09", occlusions(tmp_path), tmp_path / "f.h5", definition=definition, provenance={"rule": "r"})
+    strip = read_figure(tmp_path / "f.h5")
+
+    np.testing.assert_array_equal(strip.covered, covered()[1:])
+    np.testing.assert_array_equal(strip.picture, pictures()[1])
+    np.testing.assert_array_equal(strip.maps[0].values, waves()[1])  # the map of that picture, not of the first one
+    assert strip.seen.tolist() == [1, 1, 1, 1, 1, 8, *[1] * 10]
+    assert strip.probability[5] == pytest.approx(0.01)
+    assert strip.seen_share[5] == pytest.approx(0.91)
+    assert (strip.label, strip.limit) == (1, symmetric_limit([waves()[1]]))
+    numbers_of_figure(tmp_path / "f.h5", tmp_path / "n.json")
+    found = {key: value["text"] for key, value in read_json(tmp_path / "n.json").items()}
+    assert found["figure.fig09.worst.seen"] == "8"
+    assert (found["figure.fig09.wrong"], found["figure.fig09.whole"]) == ("1", "91.0")
+
+
+def test_a_map_of_another_picture_is_refused(tmp_path: Path) -> None:
+    paths = occlusions(tmp_path)
+    paths["map"] = write_attribution(tmp_path / "o.h5", waves(), method="occlusion", images=1 - pictures())
+    definition = {"kind": "occlusion", "panels": ["seen", "map"]}
+    with pytest.raises(ConfigError, match="map does not explain"):
+        assemble("fig09", paths, tmp_path / "f.h5", definition=definition, provenance={})
+
+
+def test_the_worst_occlusions_come_in_their_order(tmp_path: Path) -> None:
+    definition = {"kind": "worst_occlusions", "panels": ["seen", "label"]}
+    assemble("fig10", occlusions(tmp_path), tmp_path / "f.h5", definition=definition, provenance={})
+    group = read_figure_data(tmp_path / "f.h5")
+
+    np.testing.assert_array_equal(group.pictures[1], covered()[6])
+    assert group.heads[1] == "Worst\nrow 2, column 2"
+    assert group.rows[0].notes[1] == "class 8: 1.0, 91 %"

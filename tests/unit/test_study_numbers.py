@@ -6,7 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figures.synthetic import LAYERS, PROVENANCE, exact_trace, waves, write_attribution, write_card, write_record
+from figures.synthetic import (
+    LAYERS,
+    PROVENANCE,
+    exact_trace,
+    pictures,
+    waves,
+    write_attribution,
+    write_card,
+    write_record,
+)
 from scipy.stats import spearmanr
 
 from nn_interpretability.errors import DataError
@@ -174,3 +183,14 @@ def test_parts_are_merged_and_a_key_has_one_source(tmp_path: Path) -> None:
     assert read_json(tmp_path / "all.json").keys() == {"x", "y"}
     with pytest.raises(DataError, match=r"'x' is in .*a\.json and in .*c\.json"):
         numbers.merge_numbers([tmp_path / "a.json", tmp_path / "c.json"], tmp_path / "all.json")
+
+
+def test_maps_of_other_pictures_are_not_compared(tmp_path: Path) -> None:
+    paths = {
+        "a": write_attribution(tmp_path / "a.h5", waves(), method="deconvolution"),
+        "a_published": write_attribution(tmp_path / "p.h5", waves(), method="deconvolution", images=1 - pictures()),
+    }
+    definition = {"kind": "reconstructions", "panels": ["a"], "published": ["a_published"]}
+    assemble("fig08", paths, tmp_path / "f.h5", definition=definition, provenance={})
+    numbers.numbers_of_figure(tmp_path / "f.h5", tmp_path / "n.json")
+    assert not [key for key in read_json(tmp_path / "n.json") if "agreement" in key]

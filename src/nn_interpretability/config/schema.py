@@ -25,6 +25,8 @@ FIGURES = (
     "fig08",
     "fig08_conv1",
     "fig08_conv2",
+    "fig09",
+    "fig10",
     "fig11",
     "fig12",
     "fig13",
@@ -143,8 +145,15 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
-    kinds = {"enum": ["first_of_class", "class_means"], "default": "first_of_class"}
-    return _object({"kind": {**kinds, "description": "the first training picture, or the mean one, of each class"}})
+    kinds = {"enum": ["first_of_class", "class_means", "occlusions"], "default": "first_of_class"}
+    return _object(
+        {
+            "kind": {
+                **kinds,
+                "description": "of each class the first training picture, or the mean; or a 1 under a white window",
+            }
+        }
+    )
 
 
 def _attribution() -> Schema:
@@ -178,7 +187,15 @@ def _figures() -> Schema:
     figure = _object(
         {
             "kind": {
-                "enum": ["maps", "overlay", "overlay_by_row", "reconstructions", "filters"],
+                "enum": [
+                    "maps",
+                    "overlay",
+                    "overlay_by_row",
+                    "reconstructions",
+                    "filters",
+                    "occlusion",
+                    "worst_occlusions",
+                ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
                 "reconstructions on a scale each, one map per filter of a layer",

@@ -104,6 +104,51 @@ def select_class_means(digits_h5: Path | str, output: Path | str, provenance: Ma
     )
 
 
+def select_occlusions(
+    digits_h5: Path | str,
+    output: Path | str,
+    provenance: Mapping[str, Any],
+    *,
+    label: int = 1,
+    window: int = 7,
+    fill: float = 1.0,
+) -> None:
+    """Write the first training picture of a class, whole, and covered by a window at each position, row by row.
+
+    Parameters
+    ----------
+    digits_h5, output, provenance
+        As for :func:`select_first_of_class`.
+    label
+        The class.
+    window
+        Side of the window in pixels; windows stand side by side.
+    fill
+        What the window is filled with, in [0, 1].
+    """
+    digits = digits_file.load(digits_h5)
+    row = first_rows(digits.train_labels, digits.train_source_index)[label]
+    whole = digits.train_images[row].astype(np.float32) / np.float32(255)
+    images = [whole]
+    for top in range(0, whole.shape[0], window):
+        for left in range(0, whole.shape[1], window):
+            covered = whole.copy()
+            covered[top : top + window, left : left + window] = fill
+            images.append(covered)
+    count = len(images)
+    write_hdf5(
+        output,
+        {
+            "images": Array(np.stack(images)[:, None], ("sample", "channel", "y", "x")),
+            "labels": Array(np.full(count, label, dtype=np.int64), ("sample",)),
+            "source_index": Array(np.full(count, digits.train_source_index[row], dtype=np.int64), ("sample",)),
+        },
+        schema=SCHEMA,
+        params={"kind": "occlusions", "window": window, "fill": fill, "data": digits.record},
+        provenance=provenance,
+    )
+
+
 def load(probe_h5: Path | str) -> Probe:
     """Read a probe file.
 

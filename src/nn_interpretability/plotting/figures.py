@@ -10,9 +10,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nn_interpretability.plotting.data import MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.data import SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.panels import draw_panel_group
+from nn_interpretability.plotting.strip import draw_strip
+from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
+from nn_interpretability.storage.hdf5 import read_hdf5
 from nn_interpretability.storage.product import write_json, writing
 
 
@@ -42,14 +45,14 @@ def draw(
     BrokenProductError, DataError
         If the data file is damaged, or not a figure data file.
     """
-    group = read_figure_data(Path(figure_data_h5))
+    content = read_figure(Path(figure_data_h5))
     with figure_style():
-        figure = draw_panel_group(group)
+        figure = draw_strip(content) if isinstance(content, OcclusionStrip) else draw_panel_group(content)
         with writing(pdf) as temporary:
-            save_pdf(figure, temporary, title=group.figure)
+            save_pdf(figure, temporary, title=content.figure)
         with writing(png) as temporary:
             save_png(figure, temporary)
-    write_json(sidecar_json, sidecar(group, provenance))
+    write_json(sidecar_json, sidecar(content, provenance))
 
 
 def save_pdf(figure: Figure, path: Path, *, title: str = "") -> None:
@@ -63,21 +66,48 @@ def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(path, format="png", dpi=PNG_DPI, metadata={"Software": None})
 
 
-def sidecar(group: PanelGroup, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def read_figure(path: Path) -> PanelGroup | OcclusionStrip:
+    """The contents of a figure data file, of whatever kind.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the file is damaged, or not a figure data file that this version knows.
+    """
+    product = read_hdf5(path, schema=SCHEMA)
+    return strip_of(product) if product.params.get("kind") == KIND else read_figure_data(path)
+
+
+def sidecar(content: PanelGroup | OcclusionStrip, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What a reader of the figure may want to know, as plain data."""
+    facts = _strip_facts(content) if isinstance(content, OcclusionStrip) else _group_facts(content)
     return {
-        "figure": group.figure,
+        "figure": content.figure,
         "provenance": dict(provenance),
-        "data_provenance": dict(group.provenance),
-        "facts": {
-            "quantity": group.quantity,
-            "limit": group.rows[0].limit,
-            "scale_rule": group.scale_rule,
-            "pictures": len(group.label),
-            "blocks": [
-                {"heading": block.heading, "rows": [_row_facts(row) for row in block.rows]} for block in group.blocks
-            ],
-        },
+        "data_provenance": dict(content.provenance),
+        "facts": facts,
+    }
+
+
+def _strip_facts(strip: OcclusionStrip) -> dict[str, Any]:
+    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in strip.maps]
+    return {
+        "quantity": strip.quantity,
+        "limit": strip.limit,
+        "pictures": len(strip.covered),
+        "blocks": [{"heading": "", "rows": rows}],
+    }
+
+
+def _group_facts(group: PanelGroup) -> dict[str, Any]:
+    return {
+        "quantity": group.quantity,
+        "limit": group.rows[0].limit,
+        "scale_rule": group.scale_rule,
+        "pictures": len(group.label),
+        "blocks": [
+            {"heading": block.heading, "rows": [_row_facts(row) for row in block.rows]} for block in group.blocks
+        ],
     }
 
 

@@ -147,7 +147,7 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     if group.scale == "overlay":
         _overlay_bar(canvas, group, top)
     else:
-        _colour_bar(canvas, group, top)
+        signed_bar(canvas, group.rows[0].limit, group.quantity, top)
     return canvas.figure
 
 
@@ -260,10 +260,10 @@ def _overlay_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
     canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, typeset(words), size=TEXT_PT, align="right")
 
 
-def _colour_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
+def signed_bar(canvas: Canvas, limit: float, quantity: str, top: float) -> None:
+    """The colour bar of signed maps, at the right below ``top``."""
     left = canvas.width - MARGIN - BAR_INSET - BAR_WIDTH
     axes = canvas.axes(left, top + 0.30, BAR_WIDTH, BAR_HEIGHT)
-    limit = group.rows[0].limit
     mappable = ScalarMappable(norm=Normalize(vmin=-limit, vmax=limit), cmap=DIVERGING)
     bar = canvas.figure.colorbar(
         mappable, cax=axes, orientation="horizontal", extend="both", extendfrac=0.04, drawedges=False
@@ -273,7 +273,7 @@ def _colour_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
     bar.ax.xaxis.set_major_locator(MaxNLocator(nbins=6, symmetric=True, steps=[1, 2, 5, 10]))
     bar.ax.xaxis.set_major_formatter(FuncFormatter(_signed))
     bar.ax.tick_params(pad=1.5)
-    canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, typeset(group.quantity), size=TEXT_PT, align="right")
+    canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, typeset(quantity), size=TEXT_PT, align="right")
 
 
 def _signed(value: float, _: int | None = None) -> str:

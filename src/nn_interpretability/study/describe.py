@@ -120,7 +120,7 @@ def _describe_occlusion(_: str, parameters: Mapping[str, Any], __: Sequence[str]
     window = parameters.get("window", 7)
     height, width = window if isinstance(window, Sequence) else (window, window)
     fill = parameters.get("fill", "black")
-    words = f"{height} × {width} pixels, {fill}, every {parameters.get('stride') or height} pixels"
+    words = f"{fill}, {height} × {width}, every {parameters.get('stride') or height} px"
     quantity = {"logit": "fall of the score (logits)", "probability": "fall of the probability"}
     return Description("Occlusion", words, quantity[parameters.get("score", "logit")])
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import write_panel_group
+from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.study.maps import overlay_group, panel_group
+from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 
 
@@ -36,8 +38,10 @@ def assemble(
         original, optionally ``published``, the same with the settings of the study, and ``kind``, what is made of
         them: ``maps`` (signed maps of the same pictures; the default), ``overlay`` (positive maps over the pictures;
         each row may explain another model), ``overlay_by_row`` (the same, each row on a scale of its own),
-        ``reconstructions`` (each row on a scale of its own, each block with its own pictures) or ``filters`` (one map
-        per filter of a layer, for the first picture).
+        ``reconstructions`` (each row on a scale of its own, each block with its own pictures) ``filters`` (one map
+        per filter of a layer, for the first picture), ``occlusion`` (the first panel explains a picture under each
+        position of a window, the others are occlusion maps of that picture) or ``worst_occlusions`` (maps of that
+        picture, and of the three covered ones with the lowest probability of its class).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -66,4 +70,6 @@ _KINDS: Mapping[str, _Kind] = {
     "overlay_by_row": (overlay_group, write_panel_group),
     "reconstructions": (reconstruction_group, write_panel_group),
     "filters": (filter_group, write_panel_group),
+    "occlusion": (occlusion_strip, write_strip),
+    "worst_occlusions": (worst_occlusions, write_panel_group),
 }

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.plotting.data import PUBLISHED, MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.data import PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
 from nn_interpretability.study.measurements import of_filters
@@ -118,6 +119,10 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block.
     """
+    product = read_hdf5(figure_data_h5, schema=SCHEMA)
+    if product.params.get("kind") == KIND:
+        write_json(output, _numbers_of_strip(strip_of(product), source))
+        return
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
     limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
@@ -129,6 +134,23 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     for key, value in _agreement(group).items():
         numbers[key] = entry(value, decimals=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
+
+
+def _numbers_of_strip(strip: OcclusionStrip, source: str | None) -> Numbers:
+    """``whole``, and of the worst position ``worst.probability``, ``worst.seen``, ``worst.seen_share``; ``wrong``."""
+    source = source or f"figures/data/{strip.figure}.h5"
+    worst = int(np.argmin(strip.probability))
+    numbers = {
+        "limit": entry(strip.limit, digits=2, source=source),
+        "label": entry(int(strip.label), source=source),
+        "whole": entry(100 * strip.whole, decimals=1, unit="%", source=source),
+        "positions": entry(len(strip.covered), source=source),
+        "wrong": entry(int((strip.seen != strip.label).sum()), source=source),
+        "worst.probability": entry(100 * float(strip.probability[worst]), digits=2, unit="%", source=source),
+        "worst.seen": entry(int(strip.seen[worst]), source=source),
+        "worst.seen_share": entry(100 * float(strip.seen_share[worst]), decimals=0, unit="%", source=source),
+    }
+    return {f"figure.{strip.figure}.{key}": value for key, value in numbers.items()}
 
 
 def merge_numbers(parts: Sequence[Path | str], output_json: Path | str) -> None:
@@ -239,6 +261,8 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
+    if corrected.pictures is not None and not np.array_equal(corrected.pictures, published.pictures):
+        return {}  # maps of other pictures
     others = {row.name: row for row in published.rows}
     numbers = {}
     for one in corrected.rows:
