@@ -261,7 +261,8 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
-    if corrected.pictures is not None and not np.array_equal(corrected.pictures, published.pictures):
+    own, others_own = corrected.pictures, published.pictures
+    if own is not None and (others_own is None or not np.array_equal(own, others_own)):
         return {}  # maps of other pictures
     others = {row.name: row for row in published.rows}
     numbers = {}
