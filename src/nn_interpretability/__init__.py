@@ -39,6 +39,7 @@ _PUBLIC = {
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
+    "DeepLIFT": "nn_interpretability.methods.deeplift",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "GradCAM": "nn_interpretability.methods.grad_cam",
