@@ -261,8 +261,8 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
-    shown = [group.pictures if block.pictures is None else block.pictures for block in (corrected, published)]
-    if not np.array_equal(shown[0], shown[1]):
+    own, others_own = corrected.pictures, published.pictures
+    if own is not None and (others_own is None or not np.array_equal(own, others_own)):
         return {}  # maps of other pictures
     others = {row.name: row for row in published.rows}
     numbers = {}
