@@ -46,6 +46,12 @@ class Job:
         found = (re.fullmatch(r"(?:.*/)?models/([^/]+)/weights\.[a-z]+", name) for name in sorted(self.inputs))
         return next((match.group(1) for match in found if match), None)
 
+    @property
+    def probe(self) -> str:
+        """Digest of the pictures that the job explained."""
+        found = (digest for name, digest in sorted(self.inputs.items()) if re.search(r"(^|/)probes/[^/]+\.h5$", name))
+        return next(found, UNKNOWN)
+
     def input(self, *endings: str) -> str:
         """Digest of the first input whose name ends in one of ``endings``."""
         found = (digest for name, digest in sorted(self.inputs.items()) if name.endswith(endings))

@@ -92,7 +92,7 @@ def conservation_table(numbers: Numbers) -> str:
     published = [name for name in names if name.endswith(PUBLISHED)]
     head = ["method", "settings", "median", "largest", r"on $x_i=0$"]
     groups = [[_conservation_row(numbers, name) for name in group] for group in (corrected, published)]
-    return tabular(_METHOD.replace("0.17", "0.2") + r">{\raggedright\arraybackslash}p{0.42\linewidth}rrr", head, groups)
+    return tabular(_METHOD.replace("0.17", "0.2") + r">{\raggedright\arraybackslash}p{0.33\linewidth}rrr", head, groups)
 
 
 def _conservation_row(numbers: Numbers, name: str) -> list[str]:
@@ -191,7 +191,7 @@ def figure_provenance_table(
                 anchor + figure_number(record.figure),
                 code(record.drawing.rule),
                 _digest(record.drawing.input(f"{record.figure}.h5")),
-                _digest(origin.input("digits.h5")),
+                _digest(origin.probe),
                 _digest(origin.input("weights.safetensors")),
                 _seed(cards.get(origin.model or "", {}).get("seed", origin.seed)),
                 _digest(record.drawing.commit) + ("*" if record.drawing.commit.endswith("-dirty") else ""),
