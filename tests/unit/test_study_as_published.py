@@ -92,6 +92,7 @@ def test_the_published_formulas(mode: str) -> None:
     assert nets.relative(found, by_hand(model, images, mode)) < 1e-12
 
 
+@pytest.mark.usefixtures("study_data")  # the net has to be a trained one
 def test_the_published_linear_rule_grows_without_measure() -> None:
     """By the change of each layer's output; the study printed values of the order of 20,000."""
     model, images = nets.small_cnn(), nets.digits(5)
