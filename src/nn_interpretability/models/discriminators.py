@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nn_interpretability.errors import ConfigError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 class GANDiscriminator(nn.Module):
-    """Two linear layers; the names in the state dict are those of the study's published weights."""
+    """Two linear layers; the names in the state dict are those of the study's published weights.
 
-    def __init__(self, hidden: int = 128) -> None:
+    Parameters
+    ----------
+    hidden, outputs
+        Hidden units, and logits for each image; the study has 128 and one.
+    """
+
+    def __init__(self, hidden: int = 128, outputs: int = 1) -> None:
         super().__init__()
         self.dense1 = nn.Linear(28 * 28, hidden)
-        self.dense2 = nn.Linear(hidden, 1)
+        self.dense2 = nn.Linear(hidden, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute the logit ``(n,)`` that each of the images ``(n, 1, 28, 28)`` is real."""
+        """Compute logits ``(n, outputs)`` of images ``(n, 1, 28, 28)``; a large one says that the image is real."""
         logits: Tensor = self.dense2(torch.relu(self.dense1(images.flatten(1))))
-        return logits[:, 0]
+        return logits
 
 
 class DCGANDiscriminator(nn.Module):
@@ -37,9 +38,11 @@ class DCGANDiscriminator(nn.Module):
     ----------
     width
         Feature maps of the largest size.
+    outputs
+        Logits for each image.
     """
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self, width: int = 16, outputs: int = 1) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
             [
@@ -48,33 +51,34 @@ class DCGANDiscriminator(nn.Module):
                 nn.Conv2d(2 * width, 4 * width, kernel_size=3, stride=2, padding=1),
             ]
         )
-        self.dense = nn.Linear(4 * width * 4 * 4, 1)
+        self.dense = nn.Linear(4 * width * 4 * 4, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute the logit ``(n,)`` that each of the images ``(n, 1, 28, 28)`` is real."""
+        """Compute logits ``(n, outputs)`` of images ``(n, 1, 28, 28)``; a large one says that the image is real."""
         features = images
         for convolution in self.convolutions:
             features = F.leaky_relu(convolution(features), 0.2)
         logits: Tensor = self.dense(features.flatten(1))
-        return logits[:, 0]
+        return logits
 
 
-_DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {"gan": GANDiscriminator, "dcgan": DCGANDiscriminator}
-
-
-def build_discriminator(generator: str) -> nn.Module:
+def build_discriminator(generator: str, *, outputs: int) -> nn.Module:
     """Build the discriminator that a generator is trained against.
 
     Parameters
     ----------
     generator
         ``gan`` or ``dcgan``.
+    outputs
+        Logits for each image: one for each class of real images.
 
     Raises
     ------
     ConfigError
         If there is no such generator.
     """
-    if generator not in _DISCRIMINATORS:
-        raise ConfigError(f"There is no generator {generator!r}. The generators are: {', '.join(_DISCRIMINATORS)}.")
-    return _DISCRIMINATORS[generator]()
+    if generator == "gan":
+        return GANDiscriminator(hidden=256, outputs=outputs)
+    if generator == "dcgan":
+        return DCGANDiscriminator(outputs=outputs)
+    raise ConfigError(f"There is no discriminator for {generator!r}. There is one for gan and for dcgan.")

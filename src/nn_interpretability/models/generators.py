@@ -76,8 +76,8 @@ class GANGenerator(Generator):
 class DCGANGenerator(Generator):
     """Transposed convolutions with batch norm, as in the study, with a quarter of its feature maps.
 
-    Sizes of the feature maps: 4, 8, 16, 32, and 28 behind the last layer, which cuts two pixels from each edge. Batch norm
-    uses the statistics of the batch in training mode only; in evaluation mode an image does not depend on the others.
+    Sizes of the feature maps: 4, 8, 16, 32, and 28 behind the last layer, which cuts two pixels from each edge. In
+    evaluation mode an image does not depend on the others of its batch.
 
     Parameters
     ----------

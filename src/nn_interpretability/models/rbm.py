@@ -77,6 +77,39 @@ class GaussianRBM(nn.Module):
         mean: Tensor = torch.addmm(self.visible_bias, hidden, self.weight * self.sigma)
         return mean
 
+    @torch.no_grad()
+    def gibbs(self, images: Tensor, *, steps: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Run Markov chains whose stationary distribution is that of the machine.
+
+        Parameters
+        ----------
+        images
+            Where the chains start, shape (n, ...).
+        steps
+            Times that all hidden units are drawn, then all visible ones; 1 or more.
+        generator
+            On the CPU; the only source of random numbers.
+
+        Returns
+        -------
+        visible, mean
+            Both shape (n, visible): what the last step drew, and the mean that it was drawn around, which shows the
+            same digit without the noise.
+
+        Raises
+        ------
+        ConfigError
+            If there are no steps.
+        """
+        if steps < 1:
+            raise ConfigError(f"steps is {steps}; at least one Gibbs step is needed.")
+        visible = mean = self._rows(images)
+        for _ in range(steps):
+            on = torch.rand(len(visible), len(self.weight), generator=generator).to(visible) < self.hidden_mean(visible)
+            mean = self.visible_mean(on.to(visible.dtype))
+            visible = mean + self.sigma * torch.randn(mean.shape, generator=generator).to(mean)
+        return visible, mean
+
     def _drive(self, rows: Tensor) -> Tensor:
         return F.linear(rows / self.sigma, self.weight, self.hidden_bias)
 
