@@ -10,18 +10,17 @@ image is real. With :math:`\zeta(t) = \log(1 + e^t)`, real images x of class y a
 The bracket is the mutual information of class and code: large if each image is of a clear class, and all classes are
 equally frequent.
 
-I. Goodfellow et al., *Generative Adversarial Nets*, 2014 (arXiv 1406.2661); T. Salimans et al., *Improved Techniques for
-Training GANs*, 2016 (arXiv 1606.03498), for the logits; J. T. Springenberg, *Unsupervised and Semi-supervised Learning
-with Categorical GANs*, 2015 (arXiv 1511.06390), for the bracket; L. Mescheder, A. Geiger and S. Nowozin, *Which Training
-Methods for GANs do actually Converge?*, 2018 (arXiv 1801.04406), for the penalty; Y. Yazici et al., *The Unusual
-Effectiveness of Averaging in GAN Training*, 2018 (arXiv 1806.04498), for the averaged weights.
+I. Goodfellow et al., *Generative Adversarial Nets*, 2014 (arXiv 1406.2661); T. Salimans et al., *Improved Techniques
+for Training GANs*, 2016 (arXiv 1606.03498), for the logits; J. T. Springenberg, *Unsupervised and Semi-supervised
+Learning with Categorical GANs*, 2015 (arXiv 1511.06390), for the bracket; L. Mescheder, A. Geiger and S. Nowozin,
+*Which Training Methods for GANs do actually Converge?*, 2018 (arXiv 1801.04406), for the penalty; Y. Yazici et al.,
+*The Unusual Effectiveness of Averaging in GAN Training*, 2018 (arXiv 1806.04498), for the averaged weights.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-
 from dataclasses import asdict, dataclass
 
 import torch

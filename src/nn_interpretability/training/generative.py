@@ -29,6 +29,7 @@ from nn_interpretability.training.loop import Labelled, Progress, resolve_device
 LOGGER = logging.getLogger("nn_interpretability")
 CLASSES = 10
 RBM = "rbm"
+MODELS = ("gan", "dcgan", RBM)
 
 History = list[dict[str, float]]
 
@@ -76,6 +77,7 @@ def train_generative_model(
     BrokenProductError
         If ``digits_h5`` is damaged.
     """
+    _check_name(model)
     where = resolve_device(device)
     if where.type == "cpu" and torch.get_num_threads() > 1:
         LOGGER.warning(
@@ -118,8 +120,14 @@ def load_generative_model(model: str, weights: Path | str) -> nn.Module:
     BrokenProductError
         If the weights are a result of an earlier job and not what that job wrote.
     """
+    _check_name(model)
     built = GaussianRBM() if model == RBM else build_generator(model)
     return load_weights(built, weights).eval()
+
+
+def _check_name(model: str) -> None:
+    if model not in MODELS:
+        raise ConfigError(f"There is no generative model {model!r}. The models are: {', '.join(MODELS)}.")
 
 
 @contextmanager
