@@ -12,6 +12,7 @@ from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.registry import method_modules
+from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
 from nn_interpretability.storage.lock import RunLock
 
@@ -123,10 +124,9 @@ def benchmarks_of(rule, wildcard, names):
     return {f"{rule}:{wildcard}={name}": path.format(**{wildcard: name}) for name in names}
 
 
-def benchmarks_made_in_loops(*kinds):
-    """The benchmark file of each rule that was made in a loop, by the name of the rule."""
-    named = {name: str(getattr(rules, name).benchmark) for name in vars(rules) if name.startswith(kinds)}
-    return {name: path for name, path in sorted(named.items())}
+def benchmarks_of_rules(names):
+    """The benchmark file of each of some rules without wildcards, by the name of the rule."""
+    return {name: str(getattr(rules, name).benchmark) for name in names}
 
 
 def source_files(folder):

@@ -38,7 +38,7 @@ for section, names in SECTIONS.items():
                     caption="../report/figure.rst",
                     category="Figures",
                     subcategory=section.replace("_", " ").capitalize(),
-                    labels={"figure": name},
+                    labels={"figure": figure_title(name)},
                 )
                 for name in names
             ],
