@@ -7,6 +7,7 @@ from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config.groups import grouped
 from nn_interpretability.config.seeds import derive_seed, seeded
+from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
@@ -106,11 +107,6 @@ def sources_of(figures):
     """What some figures show, each once."""
     entries = [config["figures"][name] for name in figures]
     return list(dict.fromkeys(name for entry in entries for name in [*entry["panels"], *entry["published"]]))
-
-
-def source(name):
-    """The file of what a figure shows."""
-    return ATTRIBUTION.format(attribution=name)
 
 
 def model_seed(name):
