@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nn_interpretability.models.build import architectures
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import configurable
 
 Schema = dict[str, Any]
 
@@ -159,7 +159,7 @@ def _probe() -> Schema:
 def _attribution() -> Schema:
     schema = _object(
         {
-            "method": {"enum": sorted(METHODS), "description": "see nn-interpretability methods"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
             "model": {"type": "string", "default": "cnn", "description": "a name under models"},
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
             "target": {
@@ -177,7 +177,7 @@ def _attribution() -> Schema:
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
             "then": {"properties": {"parameters": dict(method.parameters)}},
         }
-        for name, method in sorted(METHODS.items())
+        for name, method in sorted(configurable().items())
     ]
     return schema
 
