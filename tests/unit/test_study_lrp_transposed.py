@@ -108,7 +108,7 @@ def test_biases_are_those_of_new_transposed_layers() -> None:
 def test_a_layer_without_transpose_is_named() -> None:
     with pytest.raises(ConfigError, match="no transpose of Sigmoid"):
         TransposedLRP(nn.Sequential(nn.Linear(3, 2), nn.Sigmoid()))
-    with pytest.raises(ConfigError, match="no transpose of MaxPool2d.*stride=1"):
+    with pytest.raises(ConfigError, match=r"no transpose of MaxPool2d.*stride=1"):
         TransposedLRP(nn.Sequential(nn.MaxPool2d(2, stride=1)))
     with pytest.raises(ConfigError, match="pooling='mean' is not allowed"):
         TransposedLRP(nets.small_cnn(study=False), pooling="mean")

@@ -7,6 +7,7 @@ it is wrong. Nothing of this is part of the public methods; see :mod:`nn_interpr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -230,9 +231,9 @@ class _OfImages(Forward):
 class PublishedTransposedLRP(TransposedLRP):
     r"""The study's LRP-0 through transposed layers.
 
-    Two things differ from :class:`~nn_interpretability.study.lrp_transposed.TransposedLRP`. The transposed layers are new
-    modules that keep the *random bias* they are born with, which adds :math:`a_j b_j` to the relevance of every unit:
-    the maps differ from run to run and sum to anything. And the transpose of an average pool repeats its value
+    Two things differ from :class:`~nn_interpretability.study.lrp_transposed.TransposedLRP`. The transposed layers are
+    new modules that keep the *random bias* they are born with, which adds :math:`a_j b_j` to the relevance of every
+    unit: the maps differ from run to run and sum to anything. And the transpose of an average pool repeats its value
     without dividing by the size of the window, so that each of :math:`n` pools of 2 by 2 makes relevance four times
     as large, :math:`4^n` in all.
 
@@ -280,4 +281,4 @@ def _bias_of_a_new_transpose(layer: nn.Module, generator: torch.Generator) -> Te
     else:
         return torch.zeros(1)
     drawn = torch.rand(count, generator=generator, dtype=torch.float64)
-    return (2 * drawn - 1) / fan_in**0.5
+    return (2 * drawn - 1) / math.sqrt(fan_in)
