@@ -122,7 +122,7 @@ class TransposedLRP(Method):
         side = _side(layer)
         if self._pooling == "winner":
             pooled, places = F.max_pool2d(given, side, return_indices=True)
-            return F.max_unpool2d(_divided(relevance, pooled), places, [side], output_size=list(given.shape))
+            return F.max_unpool2d(_divided(relevance, pooled), places, (side, side), output_size=list(given.shape))
         return self._spread(_divided(relevance, F.avg_pool2d(given, side)), side, given)
 
     def _spread(self, share: Tensor, side: int, given: Tensor) -> Tensor:
