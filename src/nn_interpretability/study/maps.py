@@ -15,6 +15,7 @@ from nn_interpretability.study.rows import (
     blocks_of,
     description_of,
     one_quantity,
+    relative,
     row_of,
     same_pictures,
     sized,
@@ -23,22 +24,32 @@ from nn_interpretability.study.rows import (
 
 
 def panel_group(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
-    """Pictures, maps on one colour scale, and headings; see :func:`assemble`."""
+    """Pictures, maps on one colour scale, and headings; see :func:`assemble`.
+
+    A published row that shows another quantity than the panels has a scale of its own, stated with it.
+    """
     first = same_pictures(figure, products)
     described = {name: description_of(product) for name, product in products.items()}
     maps = {name: sum_of_channels(product) for name, product in products.items()}
     limit = scale.symmetric_limit([maps[name] for name in definition["panels"]])
+    quantity = one_quantity(figure, {name: products[name] for name in definition["panels"]})
+
+    def row(name: str) -> MapRow:
+        if described[name].quantity == quantity:
+            return row_of(name, products[name], described[name], maps[name], limit)
+        # the study may have shown something else: then its rows have scales of their own, and say so
+        values, size = relative(maps[name])
+        return sized(row_of(name, products[name], described[name], values * limit, limit), size)
 
     def block(heading: str, names: Sequence[str]) -> Block:
-        rows = (row_of(name, products[name], described[name], maps[name], limit) for name in names)
-        return Block(heading, tuple(rows))
+        return Block(heading, tuple(map(row, names)))
 
     return PanelGroup(
         figure=figure,
         pictures=first.arrays["images"].values,
         label=first.arrays["label"].values,
         blocks=blocks_of(definition, block),
-        quantity=one_quantity(figure, products),
+        quantity=quantity,
         quantile=scale.QUANTILE,
         scale_rule=scale.RULE,
     )
