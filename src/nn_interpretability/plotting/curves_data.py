@@ -3,7 +3,7 @@
 ===============  ================================  ======================================
 array            dimensions                        meaning
 ===============  ================================  ======================================
-``x``            step                              places along the axis
+``along``        step                              places along the axis
 ``values``       line, step                        height of each line
 ``pictures``     panel, end, channel, y, x         pictures at both ends of each panel's axis
 ===============  ================================  ======================================
@@ -86,7 +86,7 @@ def write_curves(path: Path, curves: Curves, *, provenance: Mapping[str, Any]) -
     """Write the figure data file; ``provenance`` says which job made it from what."""
     lines = [(panel, line) for panel in curves.panels for line in panel.lines]
     arrays = {
-        "x": Array(curves.x.astype(np.float64), ("step",)),
+        "along": Array(curves.x.astype(np.float64), ("step",)),
         "values": Array(np.stack([line.values for _, line in lines]).astype(np.float64), ("line", "step")),
         "pictures": Array(
             np.stack([panel.ends for panel in curves.panels]).astype(np.float32), ("panel", "end", "channel", "y", "x")
@@ -129,7 +129,7 @@ def curves_of(product: Product) -> Curves:
     )
     return Curves(
         figure=params["figure"],
-        x=arrays["x"],
+        x=arrays["along"],
         x_label=params["x_label"],
         y_label=params["y_label"],
         panels=panels,
