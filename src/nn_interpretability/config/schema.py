@@ -157,8 +157,8 @@ def _probe() -> Schema:
         {
             "kind": {
                 **kinds,
-                "description": "of each class the first training picture, or the mean; a 1 under a white window; or a 1 "
-                "with a growing share of noise",
+                "description": "of each class the first training picture, or the mean; a 1 under a white window; "
+                "or a 1 with a growing share of noise",
             }
         }
     )

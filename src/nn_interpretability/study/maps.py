@@ -14,8 +14,8 @@ from nn_interpretability.storage.hdf5 import Product
 from nn_interpretability.study.rows import (
     blocks_of,
     description_of,
+    on_a_scale_of_its_own,
     one_quantity,
-    relative,
     row_of,
     same_pictures,
     sized,
@@ -35,11 +35,11 @@ def panel_group(figure: str, products: Mapping[str, Product], definition: Mappin
     quantity = one_quantity(figure, {name: products[name] for name in definition["panels"]})
 
     def row(name: str) -> MapRow:
+        found = row_of(name, products[name], described[name], maps[name], limit)
         if described[name].quantity == quantity:
-            return row_of(name, products[name], described[name], maps[name], limit)
+            return found
         # the study may have shown something else: then its rows have scales of their own, and say so
-        values, size = relative(maps[name])
-        return sized(row_of(name, products[name], described[name], values * limit, limit), size)
+        return on_a_scale_of_its_own(found, scale.symmetric_limit([maps[name]]))
 
     def block(heading: str, names: Sequence[str]) -> Block:
         return Block(heading, tuple(map(row, names)))

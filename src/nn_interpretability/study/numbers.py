@@ -120,8 +120,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
-    and ``agreement.<row>.size``, how many times as large the published maps are (as drawn: of rows with scales of
-    their own, the scales are taken out); ``difference.max`` and ``difference.relative``, of a row of differences.
+    and ``agreement.<row>.size``, how many times as large the published maps are; ``difference.max`` and
+    ``difference.relative``, of a row of differences.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:

@@ -109,3 +109,8 @@ def sized(row: MapRow, size: float) -> MapRow:
     return replace(
         row, detail=", ".join(filter(None, [row.detail, f"scale ends at {in_powers(float(f'{size:.2g}'))}"]))
     )
+
+
+def on_a_scale_of_its_own(row: MapRow, limit: float) -> MapRow:
+    """The row with values as they are, its scale's end, and that among its settings."""
+    return sized(replace(row, limit=limit, beyond=scale.share_beyond(row.values, limit)), limit)
