@@ -302,7 +302,7 @@ def test_a_truncated_product_is_named_set_aside_and_made_again(finished: Finishe
     target = f"{RESULTS}/attributions/gradient.h5"
     told = copy.run("--", target)
     assert told.returncode == 1
-    assert f"FAILED  attribute gradient: {RESULTS}/probes/digits.h5 is damaged or was changed" in told.stderr
+    assert f"FAILED  attribute_cnn_gradient: {RESULTS}/probes/digits.h5 is damaged or was changed" in told.stderr
     assert "renamed to digits.h5.broken" in told.stderr
     assert "Traceback" not in told.stderr
     assert probe.with_name("digits.h5.broken").read_bytes() == whole[: len(whole) // 2]

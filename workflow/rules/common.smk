@@ -7,11 +7,13 @@ from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config.groups import grouped
 from nn_interpretability.config.seeds import derive_seed, seeded
+from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.registry import method_modules
+from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
 from nn_interpretability.storage.lock import RunLock
 
@@ -107,11 +109,6 @@ def sources_of(figures):
     return list(dict.fromkeys(name for entry in entries for name in [*entry["panels"], *entry["published"]]))
 
 
-def source(name):
-    """The file of what a figure shows."""
-    return ATTRIBUTION.format(attribution=name)
-
-
 def model_seed(name):
     """The seed of a model's first weights and of its training."""
     return derive_seed(config["seed"], "train_model", name)
@@ -123,10 +120,9 @@ def benchmarks_of(rule, wildcard, names):
     return {f"{rule}:{wildcard}={name}": path.format(**{wildcard: name}) for name in names}
 
 
-def benchmarks_made_in_loops(*kinds):
-    """The benchmark file of each rule that was made in a loop, by the name of the rule."""
-    named = {name: str(getattr(rules, name).benchmark) for name in vars(rules) if name.startswith(kinds)}
-    return {name: path for name, path in sorted(named.items())}
+def benchmarks_of_rules(names):
+    """The benchmark file of each of some rules without wildcards, by the name of the rule."""
+    return {name: str(getattr(rules, name).benchmark) for name in names}
 
 
 def source_files(folder):

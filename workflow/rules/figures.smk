@@ -7,7 +7,7 @@ for section, names in SECTIONS.items():
         name:
             f"figure_data_{section}"
         input:
-            sources=[source(name) for name in sources_of(names)],
+            sources=[file_of(config, name) for name in sources_of(names)],
         output:
             data=expand(FIGURE_DATA, figure=names),
             numbers=expand(FIGURE_NUMBERS, figure=names),
@@ -38,7 +38,7 @@ for section, names in SECTIONS.items():
                     caption="../report/figure.rst",
                     category="Figures",
                     subcategory=section.replace("_", " ").capitalize(),
-                    labels={"figure": name},
+                    labels={"figure": figure_title(name)},
                 )
                 for name in names
             ],
