@@ -36,6 +36,8 @@ def draw_curves(curves: Curves) -> Figure:
         _legend(canvas, panel, (left + right) / 2, top)
         axes = canvas.axes(left, MARGIN + head, right - left, HEIGHT)
         _lines(axes, curves, panel)
+        if number == 0:
+            axes.set_ylabel(typeset(curves.y_label), fontsize=TEXT_PT, labelpad=3)
         middle = (left + right) / 2
         canvas.text(middle, MARGIN + head + HEIGHT + 0.78, typeset(curves.x_label), size=TEXT_PT, align="center")
     return canvas.figure

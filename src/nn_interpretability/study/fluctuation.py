@@ -46,8 +46,8 @@ def facts_of(gradients: FloatArray) -> dict[str, float]:
     """What can be said of gradients [step, entry] along a path.
 
     ``pieces``: constant pieces that the steps tell apart; ``first``: share of the path up to the first jump;
-    ``largest.min``, ``largest.max`` and ``largest.end`` of the largest entry relative to the start; ``change.end``, the
-    relative change of the map at the end.
+    ``largest.min``, ``largest.max`` and ``largest.end`` of the largest entry relative to the start; ``change.first``
+    and ``change.end``, the relative change of the map after the first step and at the end.
     """
     jumps = np.flatnonzero(_distance(gradients[1:], gradients[:-1]) > _SAME)
     largest = largest_entry(gradients)
@@ -57,6 +57,7 @@ def facts_of(gradients: FloatArray) -> dict[str, float]:
         "largest.min": float(largest.min()),
         "largest.max": float(largest.max()),
         "largest.end": float(largest[-1]),
+        "change.first": float(change(gradients)[1]),
         "change.end": float(change(gradients)[-1]),
     }
 
@@ -85,5 +86,5 @@ def _panel(name: str, heading: str, product: Product, gradients: FloatArray) -> 
     lines = (Line(LARGEST, largest_entry(gradients)), Line(CHANGE, change(gradients)))
     images = product.arrays["images"].values
     noise = images[-1].astype(np.float64) - images[0]
-    words = f"noise of mean {noise.mean():.2g} and deviation {noise.std():.2g}"
-    return CurvePanel(name, heading, words.replace("-", "−"), lines, images[[0, -1]])
+    words = f"noise of mean {abs(round(noise.mean(), 2)):g} and deviation {noise.std():.2g}"
+    return CurvePanel(name, heading, words, lines, images[[0, -1]])

@@ -7,6 +7,7 @@ A part is a JSON file ``{key: {"value", "text", "unit", "source"}}``.  ``value``
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -121,7 +122,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
     and ``agreement.<row>.size``, how many times as large the published maps are; ``difference.max`` and
-    ``difference.relative``, of a row of differences.
+    ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of a row of the first
+    block from the row above, relative to the largest value there.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -140,7 +142,7 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     }
     for key, value in _agreement(group).items():
         numbers[key] = entry(value, decimals=2, source=source)
-    for key, value in _difference(group).items():
+    for key, value in {**_difference(group), **_apart(group)}.items():
         numbers[key] = entry(value, digits=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
 
@@ -303,6 +305,14 @@ def _difference(group: PanelGroup) -> dict[str, float]:
         return {}
     largest = float(np.abs(other.values.astype(np.float64) - one.values).max())
     return {"difference.max": largest, "difference.relative": largest / float(np.abs(one.values).max())}
+
+
+def _apart(group: PanelGroup) -> dict[str, float]:
+    rows = [row for row in group.blocks[0].rows if row.name != DIFFERENCE]
+    return {
+        f"apart.{row.name}": float(np.abs(row.values - above.values).max() / (np.abs(above.values).max() or 1.0))
+        for above, row in itertools.pairwise(rows)
+    }
 
 
 def _smallest(measure: Callable[[FloatArray, FloatArray], float], one: MapRow, other: MapRow) -> float:
