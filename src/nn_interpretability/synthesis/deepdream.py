@@ -19,7 +19,6 @@ from nn_interpretability.engine.partial import output_of
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.noise import checked_seed, normals, uniforms
-from nn_interpretability.synthesis.checkpoint import Checkpoint, key_of
 from nn_interpretability.synthesis.checks import (
     checked_bounds,
     checked_channel,
@@ -27,6 +26,7 @@ from nn_interpretability.synthesis.checks import (
     checked_number,
     checked_tile,
 )
+from nn_interpretability.synthesis.dream_state import Checkpoint, key_of
 from nn_interpretability.synthesis.octaves import Size, checked_octaves, octave_size, resized
 from nn_interpretability.synthesis.tiles import tiles
 

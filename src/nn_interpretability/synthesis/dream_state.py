@@ -1,4 +1,4 @@
-"""Where a long synthesis stands, in a file, so that it goes on there after it was stopped."""
+"""Where a long dream stands, in a file, so that it goes on there after it was stopped."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import sidecar_of
 
 LOGGER = logging.getLogger("nn_interpretability")
-SCHEMA = "checkpoint/1"
+SCHEMA = "dream_state/1"
 
 
 def key_of(model: nn.Module, images: Tensor, settings: Mapping[str, Any]) -> str:
     """A digest of all that a result depends on: weights, pictures, settings."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for name, tensor in [*model.state_dict().items(), ("", images)]:
+        if tensor.is_meta:  # it has no values, so that nothing can depend on them
+            continue
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
