@@ -35,6 +35,10 @@ FIGURE = f"{config['results']}/figures/{{figure}}.{{kind}}"
 FIGURE_DATA = f"{config['results']}/figures/data/{{figure}}.h5"
 FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
 
+# What is measured of the samples of all generative models, if there are any.
+GENERATOR_METRICS = [f"{config['results']}/metrics/generators.csv"] if config["generators"] else []
+GENERATOR_NUMBERS = [f"{config['results']}/numbers/generators.json"] if config["generators"] else []
+
 # What one job does: the attributions of a model by a method, the attributions of a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
 METHODS = grouped(config["attributions"], "method")
@@ -42,6 +46,7 @@ SECTIONS = grouped(config["figures"], "section")
 
 
 wildcard_constraints:
+    generator="|".join(config["generators"]) or "none",
     method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
@@ -112,6 +117,11 @@ def sources_of(figures):
 def model_seed(name):
     """The seed of a model's first weights and of its training."""
     return derive_seed(config["seed"], "train_model", name)
+
+
+def generator_seed(name):
+    """The seed of a generative model's first weights and of its training."""
+    return derive_seed(config["seed"], "train_generator", name)
 
 
 def benchmarks_of(rule, wildcard, names):

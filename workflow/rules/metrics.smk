@@ -53,6 +53,7 @@ rule collect_metrics:
         parts=[
             *expand(rules.measure_model.output.metrics, model=config["models"]),
             *expand(rules.measure_method.output.metrics, method=METHODS),
+            *GENERATOR_METRICS,
         ],
     output:
         table=report("<results>/metrics.csv", caption="../report/metrics.rst", category="Measurements"),

@@ -16,6 +16,7 @@ rule numbers:
         parts=[
             *expand(rules.measure_model.output.numbers, model=config["models"]),
             *expand(rules.measure_method.output.numbers, method=METHODS),
+            *GENERATOR_NUMBERS,
             *expand(FIGURE_NUMBERS, figure=config["figures"]),
         ],
     output:
@@ -55,6 +56,8 @@ rule timings:
             "prepare_digits": str(rules.prepare_digits.benchmark),
             **benchmarks_of("select_probes", "probe", config["probes"]),
             **benchmarks_of("train_model", "model", config["models"]),
+            **benchmarks_of("train_generator", "generator", config["generators"]),
+            **({"sample_generators": str(rules.sample_generators.benchmark)} if config["generators"] else {}),
             **benchmarks_of_rules(f"attribute_{model}_{method}" for model, method in ATTRIBUTION_JOBS),
             **benchmarks_of_rules(f"figure_data_{section}" for section in SECTIONS),
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
@@ -116,6 +119,7 @@ rule report_html:
     input:
         rules.figures.input,
         rules.models.input,
+        rules.generators.input,
         rules.metrics.input,
     output:
         zip="<results>/report/report.zip",
@@ -129,7 +133,7 @@ rule report_html:
     params:
         code=code_digest("nn_interpretability.reporting.html"),
         config=config,
-        targets=["figures", "models", "metrics"],
+        targets=["figures", "models", "generators", "metrics"],
     script:
         "../../scripts/report_html.py"
 
@@ -139,6 +143,8 @@ rule manifest:
         rules.prepare_digits.output,
         expand(rules.select_probes.output, probe=config["probes"]),
         rules.models.input,
+        rules.generators.input,
+        expand("<results>/generators/{generator}/samples.h5", generator=config["generators"]),
         rules.attributions.input,
         rules.numbers.input.parts,
         rules.numbers.output,

@@ -37,6 +37,7 @@ FIGURES = (
     "fluctuation",
     "modes",
     "transposed",
+    "samples",
 )
 
 
@@ -74,6 +75,8 @@ def config_schema() -> Schema:
                 "models": _named(_model(), default={"cnn": {}}, description="networks to train"),
                 "probes": _named(_probe(), default={"digits": {}}, description="sets of pictures to explain"),
                 "attributions": _named(_attribution(), default={}, description="one job per model and method"),
+                "generators": _generators(),
+                "samples": _samples(),
                 "figures": _figures(),
             }
         ),
@@ -190,6 +193,68 @@ def _attribution() -> Schema:
     return schema
 
 
+def _generators() -> Schema:
+    whole = {"type": "integer", "minimum": 1}
+    above_zero = {"type": "number", "exclusiveMinimum": 0}
+    not_negative = {"type": "number", "minimum": 0}
+
+    def adversarial(epochs: int, penalty: float) -> Schema:
+        return _object(
+            {
+                "epochs": {**whole, "default": epochs},
+                "batch_size": {**whole, "minimum": 2, "default": 64},
+                "generator_learning_rate": {**above_zero, "default": 0.002},
+                "discriminator_learning_rate": {**above_zero, "default": 0.001},
+                "gradient_penalty": {
+                    **not_negative,
+                    "default": penalty,
+                    "description": "on the discriminator's gradient at real pictures",
+                },
+                "class_information": {
+                    **not_negative,
+                    "default": 0.5,
+                    "description": "reward per nat of mutual information between code and class",
+                },
+            }
+        )
+
+    rbm = _object(
+        {
+            "epochs": {**whole, "default": 12},
+            "batch_size": {**whole, "default": 100, "description": "pictures per step, and Markov chains"},
+            "learning_rate": {**above_zero, "default": 0.003},
+            "weight_decay": {**not_negative, "default": 0.0001},
+            "gibbs_steps": {**whole, "default": 3, "description": "of each chain between two steps of training"},
+            "sigma": {**above_zero, "default": 0.3, "description": "standard deviation of a pixel, given the rest"},
+        }
+    )
+    return _object({"gan": adversarial(12, 10), "dcgan": adversarial(2, 3), "rbm": rbm}) | {
+        "default": {},
+        "description": "generative models of the digits to train; what is not listed is not trained",
+    }
+
+
+def _samples() -> Schema:
+    return _object(
+        {
+            "judge": {
+                "type": "string",
+                "default": "all_conv_cnn",
+                "description": "a name under models: the classifier that judges samples of the generators",
+            },
+            "confidence": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "exclusiveMaximum": 1,
+                "default": 0.9,
+                "description": "probability above which the judge accepts a sample",
+            },
+            "count": {"type": "integer", "minimum": 2, "default": 1000, "description": "images of each generator"},
+            "chains": {"type": "integer", "minimum": 2, "default": 200, "description": "Markov chains of the RBM"},
+        }
+    ) | {"default": {}}
+
+
 def _figures() -> Schema:
     names = {"type": "array", "items": {"type": "string"}}
     figure = _object(
@@ -205,6 +270,7 @@ def _figures() -> Schema:
                     "worst_occlusions",
                     "difference",
                     "gradient_path",
+                    "samples",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "

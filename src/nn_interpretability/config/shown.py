@@ -9,6 +9,7 @@ from typing import Any
 #: figures can show is another row.
 SHOWN = {
     "attributions": "attributions/{name}.h5",
+    "generators": "generators/{name}/samples.h5",
 }
 
 

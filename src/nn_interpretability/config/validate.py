@@ -92,6 +92,7 @@ def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
             value, known = _mapping(attributions, name).get(key), list(_mapping(config, section))
             if isinstance(value, str) and value not in known:
                 yield unknown_name(joined(["attributions", name, key]), value, known, section)
+    yield from _judge_that_is_not_there(config)
     shown = names_to_show(config)
     for name, sections in shown.items():
         if len(sections) > 1:
@@ -107,6 +108,12 @@ def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
                 if isinstance(panel, str) and panel not in shown:
                     path = joined(["figures", figure, key, index])
                     yield unknown_name(path, panel, list(shown), " or ".join(SHOWN))
+
+
+def _judge_that_is_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
+    judge, models = _mapping(config, "samples").get("judge"), list(_mapping(config, "models"))
+    if _mapping(config, "generators") and isinstance(judge, str) and judge not in models:
+        yield unknown_name("samples.judge", judge, models, "models")
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
