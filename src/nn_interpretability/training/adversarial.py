@@ -1,7 +1,8 @@
 r"""Training of a generator against a discriminator that also tells the classes apart.
 
-The discriminator has one logit :math:`l_k` for each class; :math:`D(x) = \log \sum_k e^{l_k(x)}` is the logit that an
-image is real. With :math:`\zeta(t) = \log(1 + e^t)`, real images x of class y and codes z,
+The discriminator has one logit :math:`l_k` for each of K classes; :math:`D(x) = \log \frac{1}{K} \sum_k e^{l_k(x)}` is
+the logit that an image is real (the mean, not the sum, so that an untrained discriminator is undecided). With
+:math:`\zeta(t) = \log(1 + e^t)`, real images x of class y, and codes z,
 
 .. math::
     L_D &= \zeta(-D(x)) + \zeta(D(g(z))) - \log p(y | x) + \tfrac{\gamma}{2} \|\nabla_x D(x)\|^2 \\
@@ -74,15 +75,20 @@ class AdversarialRecipe:
             raise ConfigError(f"batch_size is {self.batch_size}; batch norm needs at least 2.")
 
 
+def realness(logits: Tensor) -> Tensor:
+    """:math:`D` of logits ``(n, classes)``, shape (n,)."""
+    return logits.logsumexp(1) - math.log(logits.shape[1])
+
+
 def discriminator_loss(real_logits: Tensor, labels: Tensor, fake_logits: Tensor) -> Tensor:
     """:math:`L_D` without the penalty; logits ``(n, classes)``, labels ``(n,)``, mean over the rows, in nats."""
-    real, fake = real_logits.logsumexp(1), fake_logits.logsumexp(1)
+    real, fake = realness(real_logits), realness(fake_logits)
     return F.softplus(-real).mean() + F.softplus(fake).mean() + F.cross_entropy(real_logits, labels)
 
 
 def generator_loss(fake_logits: Tensor, class_information: float) -> Tensor:
     """:math:`L_g` of logits ``(n, classes)``, mean over the rows, in nats."""
-    deceived = F.softplus(-fake_logits.logsumexp(1)).mean()
+    deceived = F.softplus(-realness(fake_logits)).mean()
     return deceived - class_information * mutual_information(fake_logits)
 
 
@@ -205,7 +211,7 @@ class _Duel:
         self._descend(self.generator, loss)
         self.discriminator.requires_grad_(True)
         logits = logits.detach()
-        return loss.detach(), logits.logsumexp(1).sigmoid().mean(), mutual_information(logits)
+        return loss.detach(), realness(logits).sigmoid().mean(), mutual_information(logits)
 
     def _train_discriminator(self, real: Tensor, labels: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         penalised = self.recipe.gradient_penalty > 0 and self.done % PENALTY_EVERY == 0
@@ -214,7 +220,7 @@ class _Duel:
         loss = discriminator_loss(logits, labels, self.discriminator(fake))
         penalty = gradient_penalty(real, logits) if penalised else 0.0
         self._descend(self.discriminator, loss + PENALTY_EVERY * self.recipe.gradient_penalty / 2 * penalty)
-        return loss.detach(), logits.detach().logsumexp(1).sigmoid().mean()
+        return loss.detach(), realness(logits.detach()).sigmoid().mean()
 
     def _descend(self, model: nn.Module, loss: Tensor) -> None:
         self._optimizers[model].zero_grad()
@@ -230,7 +236,7 @@ class _Duel:
 
 def gradient_penalty(images: Tensor, logits: Tensor) -> Tensor:
     r"""Mean over the rows of :math:`\|\nabla_x D(x)\|^2`, differentiable; ``logits`` were computed of ``images``."""
-    (gradient,) = torch.autograd.grad(logits.logsumexp(1).sum(), images, create_graph=True)
+    (gradient,) = torch.autograd.grad(realness(logits).sum(), images, create_graph=True)
     return gradient.square().flatten(1).sum(1).mean()
 
 
