@@ -142,8 +142,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         "beyond.max": entry(100 * beyond, digits=2, unit="%", source=source),
     }
     for key, value in _agreement(group).items():
-        places: dict[str, int] = {"digits": 2} if key.endswith(".size") else {"decimals": 2}
-        numbers[key] = entry(value, source=source, **places)
+        size = key.endswith(".size")
+        numbers[key] = entry(value, source=source, digits=2 if size else None, decimals=None if size else 2)
     for key, value in {**_difference(group), **_apart(group)}.items():
         numbers[key] = entry(value, digits=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
