@@ -317,7 +317,7 @@ def _method_of(methods: Mapping[str, MethodEntry]) -> JSONSchema:
         }
         for name, method in sorted(methods.items())
     ]
-    return {**schema, "description": f"the method to smooth; {_DEFAULT_BASE} if left out", "allOf": cases}
+    return {**schema, "description": f"the method around which it goes; {_DEFAULT_BASE} if left out", "allOf": cases}
 
 
 METHODS["smoothgrad"] = MethodEntry(
@@ -380,6 +380,13 @@ STUDY_METHODS: dict[str, MethodEntry] = {
         summary="LRP-0 through transposed layers as the 2020 study published it: wrong",
         needs="what lrp_transposed needs",
         parameters=_object({"pooling": _TRANSPOSED_POOLING, "random_biases": {"type": "boolean"}, "seed": _SEED}),
+    ),
+    "training_mode_left_on": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="TrainingModeLeftOn",
+        summary="a method on a network in training mode, as the 2020 study left its networks: wrong",
+        needs="what the method needs; dropout or batch norm, else nothing is different",
+        parameters=_object({"of": _method_of(METHODS), "seed": _SEED}),
     ),
 }
 """Methods for comparisons within the study. A configuration may name them; lists for users leave them out."""

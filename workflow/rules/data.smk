@@ -48,6 +48,5 @@ rule select_probes:
     params:
         code=code_digest("nn_interpretability.data.probes"),
         kind=lambda wildcards: config["probes"][wildcards.probe]["kind"],
-        seed=derive_seed(config["seed"], "select_probes"),
     script:
         "../../scripts/select_probes.py"

@@ -33,7 +33,7 @@ FIGURES = (
     "fig15",
     "fig16",
     "fig17",
-    "fig16_bicubic",
+    "bicubic",
     "fluctuation",
     "modes",
     "transposed",

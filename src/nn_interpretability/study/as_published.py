@@ -7,13 +7,16 @@ it is wrong. Nothing of this is part of the public methods; see :mod:`nn_interpr
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from nn_interpretability.attribution import Attribution
 from nn_interpretability.engine.forward import Forward
 from nn_interpretability.engine.mode import Call, Passed, SurrogateMode, Treated, Treatment, Uncovered
 from nn_interpretability.engine.operations import (
@@ -32,6 +35,7 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.study.deeplift_modes import MODES
 from nn_interpretability.study.lrp_transposed import Pooling, TransposedLRP, repeated
+from nn_interpretability.targets import Target
 
 _THRESHOLD = 1e-7  # of the study, also its pseudocount
 _LEAK = 0.01
@@ -282,3 +286,58 @@ def _bias_of_a_new_transpose(layer: nn.Module, generator: torch.Generator) -> Te
         return torch.zeros(1)
     drawn = torch.rand(count, generator=generator, dtype=torch.float64)
     return (2 * drawn - 1) / math.sqrt(fan_in)
+
+
+class TrainingModeLeftOn(Method):
+    """A method on a model that is in training mode, as the study left every model that it explained.
+
+    Dropout then draws new masks while a map is made, so that the map is that of a random part of the network, and
+    batch norm takes mean and deviation from the pictures that happen to be explained together. Right is evaluation
+    mode, or many passes with their masks kept. For a network with neither it is the method itself.
+
+    Parameters
+    ----------
+    method
+        The method, for example ``Gradient(model)``.
+    seed
+        Of torch's random numbers while a batch is explained.
+    """
+
+    name: ClassVar[str] = "training_mode_left_on"
+
+    def __init__(self, method: Method, *, seed: int = 0) -> None:
+        if not isinstance(method, Method):
+            raise ConfigError(f"TrainingModeLeftOn goes around a method, not a {type(method).__name__}.")
+        super().__init__(method.model)
+        self.method, self._seed = method, seed
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Hyper-parameters, for metadata."""
+        of = {"method": self.method.name, "parameters": dict(self.method.parameters)}
+        return {"of": of, "seed": self._seed}
+
+    def for_samples(self, index: Tensor, images: Tensor) -> Self:
+        """The same method for some of the images."""
+        chosen = copy.copy(self)
+        chosen.method = self.method.for_samples(index, images)
+        return chosen
+
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch in training mode; the caller restores the mode and the random state."""
+        torch.manual_seed(self._seed)
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        self.model.train()
+        try:
+            explained = self.method.explain(images, target, chunk)
+        finally:
+            self.model.eval()
+            for name, buffer in self.model.named_buffers():  # batch norm has moved its running statistics
+                buffer.copy_(buffers[name])
+        return replace(explained, method=self.name, parameters=dict(self.parameters))
+
+    def _warn(self, result: Attribution, *, stacklevel: int) -> None:
+        self.method._warn(result, stacklevel=stacklevel + 1)
+
+    def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
+        raise AssertionError("maps are read by the method that this one goes around")

@@ -170,6 +170,12 @@ def _describe_lrp_transposed(method: str, parameters: Mapping[str, Any], _: Sequ
     return Description("LRP-0 by transposed layers", ", ".join(words), RELEVANCE)
 
 
+def _describe_training_mode(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+    inner = parameters.get("of", {})
+    base = describe(inner.get("method", "gradient"), inner.get("parameters", {}), layers=layers)
+    return replace(base, settings=", ".join(filter(None, [base.settings, "in training mode"])))
+
+
 def _shade(reference: Any) -> str:
     """A reference in words: a number is a shade of grey."""
     if not isinstance(reference, (int, float)):
@@ -279,5 +285,6 @@ _DESCRIBED: Mapping[str, Callable[[str, Mapping[str, Any], Sequence[str]], Descr
     "lrp_transposed_as_published": _describe_lrp_transposed,
     "occlusion": _describe_occlusion,
     "smoothgrad": _describe_smoothgrad,
+    "training_mode_left_on": _describe_training_mode,
 }
 """Methods whose settings need words of their own."""

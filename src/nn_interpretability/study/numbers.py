@@ -81,8 +81,8 @@ def _quality(part: Mapping[str, Any], source: str) -> Numbers:
 def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
     r"""Write what can be said of the attributions of one method: settings, conservation, where relevance went.
 
-    Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``pictures``; ``background``, the share of
-    :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
+    Keys, each behind ``attribution.<name>.``: ``method``, ``heading``, ``settings``, ``pictures``; ``background``, the
+    share of :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
     ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the pictures; for LRP ``layers``,
     their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
     pictures.
@@ -97,6 +97,7 @@ def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str
 def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     words = description_of(product)
     numbers: Numbers = {
+        "method": entry(str(product.params["method"]), source=source),
         "heading": entry(words.heading, source=source),
         "settings": entry(words.settings, source=source),
         "pictures": entry(len(product.arrays["output"].values), source=source),
@@ -141,7 +142,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         "beyond.max": entry(100 * beyond, digits=2, unit="%", source=source),
     }
     for key, value in _agreement(group).items():
-        numbers[key] = entry(value, decimals=2, source=source)
+        size = key.endswith(".size")
+        numbers[key] = entry(value, source=source, digits=2 if size else None, decimals=None if size else 2)
     for key, value in {**_difference(group), **_apart(group)}.items():
         numbers[key] = entry(value, digits=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
