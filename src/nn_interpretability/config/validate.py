@@ -86,12 +86,7 @@ def with_defaults(value: Any, schema: Schema) -> Any:
 
 def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Find models, probes and attributions that are used but nowhere defined, which a schema cannot say."""
-    attributions = _mapping(config, "attributions")
-    for name in attributions:
-        for key, section in (("model", "models"), ("probe", "probes")):
-            value, known = _mapping(attributions, name).get(key), list(_mapping(config, section))
-            if isinstance(value, str) and value not in known:
-                yield unknown_name(joined(["attributions", name, key]), value, known, section)
+    yield from _models_and_probes_that_are_not_there(config)
     shown = names_to_show(config)
     for name, sections in shown.items():
         if len(sections) > 1:
@@ -107,6 +102,16 @@ def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
                 if isinstance(panel, str) and panel not in shown:
                     path = joined(["figures", figure, key, index])
                     yield unknown_name(path, panel, list(shown), " or ".join(SHOWN))
+
+
+def _models_and_probes_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for users in ("attributions", "activation_views"):
+        entries = _mapping(config, users)
+        for name in entries:
+            for key, section in (("model", "models"), ("probe", "probes")):
+                value, known = _mapping(entries, name).get(key), list(_mapping(config, section))
+                if isinstance(value, str) and value not in known:
+                    yield unknown_name(joined([users, name, key]), value, known, section)
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

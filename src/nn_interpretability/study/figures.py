@@ -8,8 +8,15 @@ from typing import Any
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import write_panel_group
+from nn_interpretability.plotting.gallery_data import write_gallery
 from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
+from nn_interpretability.study.galleries import (
+    activation_views,
+    dreams_of_channels,
+    dreams_of_layers,
+    dreams_without,
+)
 from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
@@ -35,7 +42,8 @@ def assemble(
     figure
         Name of the figure, such as ``fig12``.
     attributions
-        File (schema ``attribution/1``) of each attribution that the definition names.
+        File of each product that the definition names: attributions (schema ``attribution/1``), unless the kind is
+        about something else.
     output
         The figure data file.
     definition
@@ -45,8 +53,10 @@ def assemble(
         each row may explain another model), ``overlay_by_row`` (the same, each row on a scale of its own),
         ``reconstructions`` (each row on a scale of its own, each block with its own pictures) ``filters`` (one map
         per filter of a layer, for the first picture), ``occlusion`` (the first panel explains a picture under each
-        position of a window, the others are occlusion maps of that picture) or ``worst_occlusions`` (maps of that
-        picture, and of the three covered ones with the lowest probability of its class).
+        position of a window, the others are occlusion maps of that picture), ``worst_occlusions`` (maps of that
+        picture, and of the three covered ones with the lowest probability of its class), ``dreams_of_layers``,
+        ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique of DeepDream left out)
+        or ``activation_views`` (filters and activation maps).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -62,8 +72,10 @@ def assemble(
     missing = sorted(set(named) - set(attributions))
     if missing:
         raise ConfigError(f"{figure} shows {', '.join(missing)}, but no such attribution was computed.")
-    products = {name: read_hdf5(attributions[name], schema="attribution/1") for name in named}
-    build, write = _KINDS[definition.get("kind", "maps")]
+    kind = definition.get("kind", "maps")
+    schema = _SCHEMAS.get(kind, "attribution/1")
+    products = {name: read_hdf5(attributions[name], schema=schema) for name in named}
+    build, write = _KINDS[kind]
     origins = {name: product.provenance for name, product in products.items()}
     write(Path(output), build(figure, products, definition), provenance={**provenance, "attributions": origins})
 
@@ -77,4 +89,15 @@ _KINDS: Mapping[str, _Kind] = {
     "filters": (filter_group, write_panel_group),
     "occlusion": (occlusion_strip, write_strip),
     "worst_occlusions": (worst_occlusions, write_panel_group),
+    "dreams_of_layers": (dreams_of_layers, write_gallery),
+    "dreams_of_channels": (dreams_of_channels, write_gallery),
+    "dreams_without": (dreams_without, write_gallery),
+    "activation_views": (activation_views, write_gallery),
+}
+
+_SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attributions
+    "dreams_of_layers": "dreams/1",
+    "dreams_of_channels": "dreams/1",
+    "dreams_without": "leave_one_out/1",
+    "activation_views": "activation_views/1",
 }
