@@ -241,12 +241,12 @@ def _dream() -> Schema:
             "steps": {"type": "integer", "minimum": 1, "default": 10, "description": "steps in each octave"},
             "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.05},
             "roll": {"type": "boolean", "default": True},
-            "tile": {"type": ["integer", "null"], "minimum": 32, "default": 512},
+            "tile": {"type": ["integer", "null"], "minimum": 64, "default": 512},
             "overlap": {"type": "integer", "minimum": 0, "default": 32},
             "noise": {"type": "number", "minimum": 0, "default": 0.0},
             "penalty": {"type": "number", "default": 0.0},
             "crops": {"type": "integer", "minimum": 1, "default": 6, "description": "for leave_one_out"},
-            "crop": {"type": "integer", "minimum": 33, "default": 128, "description": "for leave_one_out: their side"},
+            "crop": {"type": "integer", "minimum": 65, "default": 128, "description": "for leave_one_out: their side"},
         }
     )
 
