@@ -16,11 +16,12 @@ from safetensors.torch import load_file
 from nn_interpretability.data import photographs, pretrained, sources
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models import build_model
-from nn_interpretability.models.weights import save_weights
+from nn_interpretability.models.weights import load_weights, save_weights
 from nn_interpretability.storage.hdf5 import read_hdf5
 from nn_interpretability.study import dream_inputs
 from nn_interpretability.study.dreams import dream
 from nn_interpretability.study.leave_one_out import cropped, leave_one_out
+from nn_interpretability.synthesis.activation_maps import ActivationMaps
 
 ENTRY = {"layers": ["relu2", "relu3"], "channel_layer": "relu3", "channels": [0, 5]}
 SETTINGS = {
@@ -203,6 +204,26 @@ def test_dreams_of_two_layers_and_two_channels_in_grey(prepared: Path, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dream.h5", "dream.h5.sha256"]
     make(prepared, tmp_path / "again.h5")
     assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "dream.h5").read_bytes()
+
+
+def test_the_strongest_channels_are_those_that_the_photograph_excites_most(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    dream_inputs.prepare(
+        folder / "photograph.h5",
+        folder / "weights.safetensors",
+        local=None,
+        download=False,
+        models=[{"name": "cam_3x3", **ENTRY, "channels": "strongest"}],
+        trained={"cam_3x3": ("cam_3x3", prepared / "cam.safetensors")},
+        provenance={},
+    )
+    make(folder, tmp_path / "dream.h5", steps=1, octaves=1)
+    found = read_hdf5(tmp_path / "dream.h5")
+    model = load_weights(build_model("cam_3x3"), prepared / "cam.safetensors")
+    seen = torch.from_numpy(found.arrays["photograph"].values)[None]
+    order = ActivationMaps(model, layer="relu3").interpret(seen).order[0]
+    assert [panel["channel"] for panel in found.params["panels"][2:]] == order[:2].tolist()
 
 
 def test_each_technique_left_out_changes_the_dreams_and_the_measures(prepared: Path, tmp_path: Path) -> None:

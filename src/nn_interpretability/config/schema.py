@@ -193,6 +193,7 @@ def _attribution() -> Schema:
 
 def _deepdream() -> Schema:
     layer = {"type": "string", "minLength": 1}
+    channels = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
     network = _object(
         {
             "name": {**layer, "description": "a network that the workflow trains, or one of torchvision"},
@@ -204,7 +205,7 @@ def _deepdream() -> Schema:
             },
             "layers": {"type": "array", "items": layer, "minItems": 2, "maxItems": 2},
             "channel_layer": layer,
-            "channels": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2},
+            "channels": {"oneOf": [channels, {"const": "strongest"}], "description": "two, or strongest"},
             "size": {"type": ["integer", "null"], "minimum": 32, "default": None},
             "crops": {"type": ["integer", "null"], "minimum": 1, "default": None},
             "penalty": {"type": ["number", "null"], "default": None},

@@ -67,18 +67,19 @@ def dreams_without(figure: str, products: Products, definition: Mapping[str, Any
     photograph, dream = product.arrays["photograph"].values, product.arrays["dream"].values
     variants = [str(name) for name in product.scales["variant"]]
     words = tuple(VARIANTS[name] for name in variants)
+    shown = np.unique(np.linspace(0, len(photograph) - 1, CROPS).round().astype(int))
     rows = [
         GalleryRow(
             f"crop_{crop}",
             "",
             "",
             np.stack([photograph[crop], *dream[:, crop]]),
-            ("the photograph", *words) if crop == 0 else (),
+            ("the photograph", *words) if crop == shown[0] else (),
         )
-        for crop in range(min(CROPS, len(photograph)))
+        for crop in shown
     ]
     place = {name: index for index, name in enumerate(variants)}
-    pair = np.stack([dream[place["all"], 0], dream[place["scales"], 0], dream[place["roll"], 0]])
+    pair = np.stack([dream[place[name], shown[-1]] for name in ("all", "scales", "roll")])
     rows.append(GalleryRow("enlarged", "", "", pair, ("all five", "one scale", "no roll")))
     facts = _facts(product) | {
         "layer": {"value": product.params["layer"]},
@@ -124,10 +125,11 @@ def activation_views(figure: str, products: Products, definition: Mapping[str, A
             GalleryRow(
                 f"maps_{number}",
                 f"Maps of {layer}",
-                f"the strongest {len(maps)} of {product.params['units'][number]}, mean activation in brackets",
+                f"the strongest {len(maps)} of {product.params['units'][number]}, mean activation in brackets; "
+                "each from black, its smallest value, to white",
                 ((maps - low) / spread)[:, None],
                 tuple(
-                    f"{unit} ({strength:.2g})"
+                    f"{unit} ({strength:.2g})".replace("-", "−")
                     for unit, strength in zip(
                         product.scales[f"unit_{number}"], product.arrays[f"strength_{number}"].values, strict=True
                     )
