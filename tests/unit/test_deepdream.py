@@ -41,12 +41,13 @@ def dream(image: Tensor | None = None, **changes: object) -> Tensor:
 
 
 @pytest.mark.parametrize("length", [1, 31, 64, 65, 96, 97, 200, 513])
-@pytest.mark.parametrize(("tile", "overlap"), [(32, 0), (64, 0), (64, 16), (100, 20), (128, 32)])
+@pytest.mark.parametrize(("tile", "overlap"), [(64, 0), (64, 16), (100, 20), (128, 32)])
 def test_tiles_cover_each_pixel_once_and_are_never_wider_than_asked(length: int, tile: int, overlap: int) -> None:
     cut = spans(length, tile, overlap)
     assert [pixel for span in cut for pixel in range(span.first, span.last)] == list(range(length))
     assert all(span.stop - span.start <= tile for span in cut)
     assert all(span.start % STRIDE == 0 for span in cut)
+    assert all(span.stop - span.start > min(tile - STRIDE, length - 1) for span in cut)
     for span in cut:
         assert span.first - span.start >= overlap or span.start == 0
         assert span.stop - span.last >= overlap or span.stop == length
@@ -297,7 +298,8 @@ def test_a_picture_too_small_for_the_coarsest_octave_says_which_one_fits() -> No
         ({"learning_rate": 0}, "learning_rate=0"),
         ({"noise": -0.1}, "noise=-0.1"),
         ({"penalty": float("nan")}, "penalty=nan"),
-        ({"tile": 60, "overlap": 16}, "an integer >= 64"),
+        ({"tile": 63, "overlap": 16}, "an integer >= 64"),
+        ({"tile": 63, "overlap": 0}, "an integer >= 64"),
         ({"overlap": -1}, "overlap=-1"),
         ({"bounds": (1, 0)}, "bounds="),
         ({"mean": [0.5]}, "give both"),
@@ -361,3 +363,12 @@ def test_the_model_never_sees_a_pixel_out_of_bounds() -> None:
     ]
     assert min(float(p.min()) for p in pixels[1:]) > -1e-6  # the first is the trial of the smallest octave
     assert max(float(p.max()) for p in pixels[1:]) < 1 + 1e-6
+
+
+def test_the_narrowest_tile_decides_whether_a_picture_is_too_small() -> None:
+    # 100 pixels in tiles of 64: the last tile has 36, too few for a kernel of 40.
+    model = nn.Sequential(nn.Conv2d(3, 2, 40), nn.ReLU()).double()
+    ascent = DeepDream(model, layer="1", octaves=1, steps=1, tile=64, overlap=0)
+    with pytest.raises(DataError, match="too small for the layer"):
+        ascent.synthesize(photograph(100, 100))
+    ascent.synthesize(photograph(64, 64))

@@ -9,6 +9,7 @@ from nn_interpretability.config.groups import grouped
 from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
+from nn_interpretability.data import photographs, pretrained
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
@@ -50,6 +51,8 @@ wildcard_constraints:
     method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
+    dream="|".join(config["dreams"]) or "none",
+    view="|".join(config["activation_views"]) or "none",
 
 
 report: "../report/workflow.rst"

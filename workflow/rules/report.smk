@@ -57,7 +57,10 @@ rule timings:
             **benchmarks_of("select_probes", "probe", config["probes"]),
             **benchmarks_of("train_model", "model", config["models"]),
             **benchmarks_of("train_generator", "generator", config["generators"]),
-            **({"sample_generators": str(rules.sample_generators.benchmark)} if config["generators"] else {}),
+            **(
+                {"sample_generators": str(rules.sample_generators.benchmark)} if config["generators"] else {}
+            ),
+            **benchmarks_of("dream", "dream", config["dreams"]),
             **benchmarks_of_rules(f"attribute_{model}_{method}" for model, method in ATTRIBUTION_JOBS),
             **benchmarks_of_rules(f"figure_data_{section}" for section in SECTIONS),
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
@@ -146,6 +149,8 @@ rule manifest:
         rules.generators.input,
         expand("<results>/generators/{generator}/samples.h5", generator=config["generators"]),
         rules.attributions.input,
+        expand(rules.dream.output, dream=config["dreams"]),
+        expand(rules.activation_views.output, view=config["activation_views"]),
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,

@@ -20,6 +20,8 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
 FIGURES = (
+    "fig04",
+    "fig05",
     "fig06",
     "fig07",
     "fig08",
@@ -38,6 +40,8 @@ FIGURES = (
     "modes",
     "transposed",
     "samples",
+    "dreams_without",
+    "activation_views",
 )
 
 
@@ -77,6 +81,11 @@ def config_schema() -> Schema:
                 "attributions": _named(_attribution(), default={}, description="one job per model and method"),
                 "generators": _generators(),
                 "samples": _samples(),
+                "deepdream": _deepdream(),
+                "dreams": _named(_dream(), default={}, description="dreams over the photograph, one job each"),
+                "activation_views": _named(
+                    _activation_view(), default={}, description="activation maps and filters of a network, one job each"
+                ),
                 "figures": _figures(),
             }
         ),
@@ -255,6 +264,85 @@ def _samples() -> Schema:
     ) | {"default": {}}
 
 
+def _deepdream() -> Schema:
+    layer = {"type": "string", "minLength": 1}
+    channels = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
+    network = _object(
+        {
+            "name": {**layer, "description": "a network that the workflow trains, or one of torchvision"},
+            "weights": {
+                "type": ["string", "null"],
+                "minLength": 1,
+                "default": None,
+                "description": "file with its weights; null: see reference/sources.yaml",
+            },
+            "layers": {"type": "array", "items": layer, "minItems": 2, "maxItems": 2},
+            "channel_layer": layer,
+            "channels": {"oneOf": [channels, {"const": "strongest"}], "description": "two, or strongest"},
+            "size": {"type": ["integer", "null"], "minimum": 32, "default": None},
+            "crops": {"type": ["integer", "null"], "minimum": 1, "default": None},
+            "penalty": {"type": ["number", "null"], "default": None},
+        },
+        required=("name", "layers", "channel_layer", "channels"),
+    )
+    return _object({"models": {"type": "array", "items": network, "default": []}}) | {
+        "default": {},
+        "description": "networks to dream with, in order of preference: the first whose weights can be had",
+    }
+
+
+def _dream() -> Schema:
+    octaves = {"type": "array", "items": {"type": "integer"}, "minItems": 1}
+    return _object(
+        {
+            "kind": {
+                "enum": ["views", "leave_one_out"],
+                "default": "views",
+                "description": "two layers and two channels, or crops with each of the five techniques left out",
+            },
+            "size": {
+                "type": "integer",
+                "minimum": 32,
+                "default": 480,
+                "description": "longest side, in pixels, that the photograph is shrunk to",
+            },
+            "octaves": {
+                "oneOf": [{"type": "integer", "minimum": 1}, octaves],
+                "default": 5,
+                "description": "how many, or the exponents of the scale",
+            },
+            "octave_scale": {"type": "number", "exclusiveMinimum": 1, "default": 1.5},
+            "steps": {"type": "integer", "minimum": 1, "default": 10, "description": "steps in each octave"},
+            "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.05},
+            "roll": {"type": "boolean", "default": True},
+            "tile": {"type": ["integer", "null"], "minimum": 64, "default": 512},
+            "overlap": {"type": "integer", "minimum": 0, "default": 32},
+            "noise": {"type": "number", "minimum": 0, "default": 0.0},
+            "penalty": {"type": "number", "default": 0.0},
+            "crops": {"type": "integer", "minimum": 1, "default": 6, "description": "for leave_one_out"},
+            "crop": {"type": "integer", "minimum": 65, "default": 128, "description": "for leave_one_out: their side"},
+        }
+    )
+
+
+def _activation_view() -> Schema:
+    return _object(
+        {
+            "model": {"type": "string", "default": "cnn", "description": "a name under models"},
+            "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
+            "layers": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "description": "layers of the network, the first a convolution",
+            },
+            "picture": {"type": "integer", "minimum": 0, "default": 0, "description": "which picture of the probe"},
+            "count": {"type": "integer", "minimum": 1, "default": 10, "description": "units shown of each layer"},
+        },
+        required=("layers",),
+    )
+
+
 def _figures() -> Schema:
     names = {"type": "array", "items": {"type": "string"}}
     figure = _object(
@@ -271,6 +359,10 @@ def _figures() -> Schema:
                     "difference",
                     "gradient_path",
                     "samples",
+                    "dreams_of_layers",
+                    "dreams_of_channels",
+                    "dreams_without",
+                    "activation_views",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
@@ -282,7 +374,7 @@ def _figures() -> Schema:
                 "default": "figures",
                 "description": "part of the report; the figures of one section are one job",
             },
-            "panels": {**names, "minItems": 1, "description": "names under attributions, left to right"},
+            "panels": {**names, "minItems": 1, "description": "names of what is shown, left to right"},
             "published": {
                 **names,
                 "default": [],

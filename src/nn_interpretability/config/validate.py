@@ -86,12 +86,7 @@ def with_defaults(value: Any, schema: Schema) -> Any:
 
 def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Find models, probes and attributions that are used but nowhere defined, which a schema cannot say."""
-    attributions = _mapping(config, "attributions")
-    for name in attributions:
-        for key, section in (("model", "models"), ("probe", "probes")):
-            value, known = _mapping(attributions, name).get(key), list(_mapping(config, section))
-            if isinstance(value, str) and value not in known:
-                yield unknown_name(joined(["attributions", name, key]), value, known, section)
+    yield from _models_and_probes_that_are_not_there(config)
     yield from _judge_that_is_not_there(config)
     shown = names_to_show(config)
     for name, sections in shown.items():
@@ -114,6 +109,16 @@ def _judge_that_is_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
     judge, models = _mapping(config, "samples").get("judge"), list(_mapping(config, "models"))
     if _mapping(config, "generators") and isinstance(judge, str) and judge not in models:
         yield unknown_name("samples.judge", judge, models, "models")
+
+
+def _models_and_probes_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for users in ("attributions", "activation_views"):
+        entries = _mapping(config, users)
+        for name in entries:
+            for key, section in (("model", "models"), ("probe", "probes")):
+                value, known = _mapping(entries, name).get(key), list(_mapping(config, section))
+                if isinstance(value, str) and value not in known:
+                    yield unknown_name(joined([users, name, key]), value, known, section)
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

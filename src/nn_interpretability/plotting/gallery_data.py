@@ -1,7 +1,7 @@
-"""What a gallery holds: rows of pictures or of signed maps, with words at their left and above each.
+"""What a gallery holds: rows of pictures or of signed maps, with words above each.
 
-Row ``n`` is the array ``row_<n>`` with the dimensions ``column_<n>``, ``channel_<n>``, ``y_<n>``, ``x_<n>``: pictures in [0, 1], or
-signed maps of one channel.  All words are in the file's ``params``.
+Row ``n`` is the array ``row_<n>`` with the dimensions ``column_<n>``, ``channel_<n>``, ``y_<n>``, ``x_<n>``: pictures
+in [0, 1], or signed maps of one channel.  All words are in the file's ``params``.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def prepare(
         The configuration's ``data.local`` and ``data.download``.
     models
         The list: ``name``, ``layers`` (two), ``channel_layer``, ``channels`` (two), and optionally ``weights``,
-        ``size``, ``crops``.
+        ``size``, ``crops``, ``penalty``, which then hold instead of those of the dreams.
     trained
         Architecture and weights of the networks that the workflow trains, by name.
     provenance

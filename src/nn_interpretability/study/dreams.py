@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
 
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import sidecar_of
 from nn_interpretability.study import dream_inputs
 from nn_interpretability.study.dream_inputs import network_of, picture_of
+from nn_interpretability.synthesis.activation_maps import ActivationMaps
 from nn_interpretability.synthesis.deepdream import DeepDream
 
 LOGGER = logging.getLogger("nn_interpretability")
@@ -25,13 +27,19 @@ SCHEMA = "dreams/1"
 
 Progress = Callable[[int, int], None]
 
+HYPER_PARAMETERS = ("octaves", "octave_scale", "steps", "learning_rate", "roll", "tile", "overlap", "noise", "penalty")
+"""Those that the configuration gives; layers and channels come from the network's entry."""
+
+STRONGEST = "strongest"
+"""In the place of two channels: those that the photograph excites most, since of a network that is trained anew nobody
+knows what which channel stands for."""
+
 
 def dream(
     photograph_h5: Path | str,
     weights: Path | str,
     output: Path | str,
     *,
-    size: int,
     settings: Mapping[str, Any],
     seed: int,
     device: str,
@@ -46,10 +54,9 @@ def dream(
         Files of :func:`nn_interpretability.study.dream_inputs.prepare`.
     output
         Schema ``dreams/1``.
-    size
-        Longest side that the photograph is shrunk to, unless the network's entry has a size of its own.
     settings
-        Hyper-parameters of :class:`~nn_interpretability.synthesis.deepdream.DeepDream`.
+        Hyper-parameters of :class:`~nn_interpretability.synthesis.deepdream.DeepDream`, see :data:`HYPER_PARAMETERS`;
+        and ``size``, the longest side that the photograph is shrunk to, unless the network's entry has one of its own.
     seed, device
         Seed of shifts and noise, and where to compute.
     provenance
@@ -60,13 +67,14 @@ def dream(
     product = read_hdf5(photograph_h5, schema=dream_inputs.SCHEMA)
     entry = product.params["model"]["entry"]
     model, normalisation = network_of(product.params["model"], weights, device)
-    longest = int(entry.get("size") or size)
+    longest = int(entry.get("size") or settings["size"])
+    chosen = {name: settings[name] for name in HYPER_PARAMETERS}
     picture = picture_of(product.arrays["photograph"].values, longest, model).to(device)
     panels: list[tuple[str, int | None]] = [(layer, None) for layer in entry["layers"]]
-    panels += [(entry["channel_layer"], channel) for channel in entry["channels"]]
+    panels += [(entry["channel_layer"], channel) for channel in _channels(model, entry, picture, normalisation)]
     dreamed, activation, states = [], [], []
     for number, (layer, channel) in enumerate(panels):
-        method = DeepDream(model, layer=layer, channel=channel, seed=seed, **settings, **normalisation)
+        method = DeepDream(model, layer=layer, channel=channel, seed=seed, **chosen, **normalisation)
         total = len(method.octaves) * method.steps
         states.append(Path(f"{output}.state{number}.h5"))
         found = method.synthesize(
@@ -87,12 +95,26 @@ def dream(
         "panels": [{"layer": layer, "channel": channel} for layer, channel in panels],
         "original": list(product.arrays["photograph"].values.shape[:2]),
         "sizes": [list(octave) for octave in found.sizes],
-        "settings": {**settings, "size": longest, "seed": seed},
+        "settings": {**chosen, "size": longest, "seed": seed},
     }
     write_hdf5(output, arrays, schema=SCHEMA, params=params, provenance=provenance)
     for state in states:
         state.unlink(missing_ok=True)
         sidecar_of(state).unlink(missing_ok=True)
+
+
+def _channels(
+    model: nn.Module, entry: Mapping[str, Any], picture: Tensor, normalisation: Mapping[str, Any]
+) -> list[int]:
+    """The two channels that the entry names, or those that the photograph excites most."""
+    if entry["channels"] != STRONGEST:
+        return list(entry["channels"])
+    seen = picture[None]
+    if normalisation:
+        mean, std = (picture.new_tensor(normalisation[key])[:, None, None] for key in ("mean", "std"))
+        seen = (seen - mean) / std
+    found = ActivationMaps(model, layer=entry["channel_layer"]).interpret(seen)
+    return [int(channel) for channel in found.order[0, :2]]
 
 
 def part_of(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -20,8 +20,9 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.study import dream_inputs
 from nn_interpretability.study.dream_inputs import network_of, picture_of
-from nn_interpretability.study.dreams import Progress, part_of
+from nn_interpretability.study.dreams import HYPER_PARAMETERS, Progress, part_of
 from nn_interpretability.synthesis.deepdream import DeepDream
+from nn_interpretability.synthesis.octaves import checked_octaves
 from nn_interpretability.synthesis.picture_measures import high_frequency_share, luminance, seam_energy
 from nn_interpretability.synthesis.tiles import seams
 
@@ -33,12 +34,6 @@ def leave_one_out(
     weights: Path | str,
     output: Path | str,
     *,
-    size: int,
-    crops: int,
-    crop: int,
-    tile: int,
-    noise: float,
-    penalty: float,
     settings: Mapping[str, Any],
     seed: int,
     device: str,
@@ -53,34 +48,35 @@ def leave_one_out(
     ----------
     photograph_h5, weights, output, seed, device, provenance, progress
         As for :func:`dream`; schema ``leave_one_out/1``.
-    size
-        Longest side that the photograph is shrunk to before crops are taken.
-    crops, crop
-        How many, and their side.
-    tile, noise, penalty
-        Of all variants but the one without. Tiles have no overlap here, so that rolling alone hides their edges.
     settings
-        The other hyper-parameters; those above are replaced.
+        As for :func:`dream`, and ``crops`` and ``crop``, how many crops of the shrunk photograph are taken, and their
+        side. Tiles have no overlap here, so that rolling alone hides their edges; all pictures are rolled, but in the
+        variant without.
     """
     product = read_hdf5(photograph_h5, schema=dream_inputs.SCHEMA)
     entry = product.params["model"]["entry"]
     model, normalisation = network_of(product.params["model"], weights, device)
-    picture = picture_of(product.arrays["photograph"].values, int(entry.get("size") or size), model)
-    cut = cropped(picture, int(entry.get("crops") or crops), crop).to(device)
+    tile, crop = settings["tile"], int(settings["crop"])
+    if tile is None or tile >= crop:
+        raise ConfigError(
+            f"tile={tile} leaves no edges in crops of {crop} pixels: give a smaller tile, or larger crops."
+        )
+    picture = picture_of(product.arrays["photograph"].values, int(entry.get("size") or settings["size"]), model)
+    cut = cropped(picture, int(entry.get("crops") or settings["crops"]), crop).to(device)
+    penalty = float(settings["penalty"] if entry.get("penalty") is None else entry["penalty"])
     whole = {
-        **settings,
+        **{name: settings[name] for name in HYPER_PARAMETERS},
         **normalisation,
         "layer": entry["layers"][-1],
         "roll": True,
         "tile": tile,
         "overlap": 0,
-        "noise": noise,
         "penalty": penalty,
     }
     changes: dict[str, dict[str, Any]] = {
         "all": {},
         "penalty": {"penalty": 0.0},
-        "scales": {"octaves": 1, "steps": settings["steps"] * _octaves(settings)},
+        "scales": {"octaves": 1, "steps": settings["steps"] * len(checked_octaves(settings["octaves"]))},
         "roll": {"roll": False},
         "tiles": {"tile": None},
         "noise": {"noise": 0.0},
@@ -106,6 +102,7 @@ def leave_one_out(
     params = {
         **{key: product.params[key] for key in ("photograph", "model")},
         "layer": whole["layer"],
+        "octaves": list(checked_octaves(settings["octaves"])),
         "settings": {
             **{k: v for k, v in whole.items() if k not in {"mean", "std", "layer"}},
             "seed": seed,
@@ -156,8 +153,3 @@ def _measures(
         "seams": np.stack([seam_energy(each, edges, edges) for each in change]),
         "brightness": np.stack([luminance(each).mean(axis=(1, 2)) for each in dreams]),
     }
-
-
-def _octaves(settings: Mapping[str, Any]) -> int:
-    octaves = settings["octaves"]
-    return octaves if isinstance(octaves, int) else len(octaves)

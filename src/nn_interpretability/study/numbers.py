@@ -20,6 +20,8 @@ from nn_interpretability.errors import DataError
 from nn_interpretability.plotting import curves_data
 from nn_interpretability.plotting.curves_data import Curves, curves_of
 from nn_interpretability.plotting.data import DIFFERENCE, PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.gallery_data import KIND as GALLERY
+from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
@@ -133,6 +135,9 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     if product.params.get("kind") == curves_data.KIND:
         write_json(output, _numbers_of_curves(curves_of(product), source))
         return
+    if product.params.get("kind") == GALLERY:
+        write_json(output, _numbers_of_gallery(gallery_of(product), source))
+        return
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
     limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
@@ -147,6 +152,12 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     for key, value in {**_difference(group), **_apart(group)}.items():
         numbers[key] = entry(value, digits=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
+
+
+def _numbers_of_gallery(gallery: Gallery, source: str | None) -> Numbers:
+    """What a gallery says of its pictures."""
+    source = source or f"figures/data/{gallery.figure}.h5"
+    return {f"figure.{gallery.figure}.{key}": entry(source=source, **fact) for key, fact in gallery.facts.items()}
 
 
 def _numbers_of_strip(strip: OcclusionStrip, source: str | None) -> Numbers:

@@ -26,7 +26,7 @@ def sample_gallery(figure: str, products: Mapping[str, Product], definition: Map
         rows.append(_by_class(name, products[name]))
         if "chain" in products[name].arrays:
             rows.append(_chain(name, products[name]))
-    return Gallery(figure, tuple(rows), facts={"models": list(definition["panels"])})
+    return Gallery(figure, tuple(rows))
 
 
 def _by_class(name: str, product: Product) -> GalleryRow:

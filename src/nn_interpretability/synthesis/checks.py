@@ -51,11 +51,11 @@ def checked_tile(tile: int | None, overlap: int) -> tuple[int | None, int]:
     """
     if not isinstance(overlap, int) or isinstance(overlap, bool) or overlap < 0:
         raise ConfigError(f"overlap={overlap!r} is not allowed: give a number of pixels, an integer >= 0.")
-    least = 2 * overlap + STRIDE
+    least = max(2 * overlap + STRIDE, 2 * STRIDE)
     if tile is not None and (not isinstance(tile, int) or isinstance(tile, bool) or tile < least):
         raise ConfigError(
-            f"tile={tile!r} is not allowed: give a number of pixels, an integer >= {least} (twice the overlap of "
-            f"{overlap}, and {STRIDE} that are the tile's own), or None for the whole picture."
+            f"tile={tile!r} is not allowed: give a number of pixels, an integer >= {least} (room for twice the "
+            f"overlap of {overlap} and {STRIDE} of its own, and at least {2 * STRIDE}), or None for the whole picture."
         )
     return tile, overlap
 

@@ -28,7 +28,7 @@ from nn_interpretability.synthesis.checks import (
 )
 from nn_interpretability.synthesis.dream_state import Checkpoint, key_of
 from nn_interpretability.synthesis.octaves import Size, checked_octaves, octave_size, resized
-from nn_interpretability.synthesis.tiles import tiles
+from nn_interpretability.synthesis.tiles import narrowest, tiles
 
 _NOISE, _ROLL = 0, 1  # which random operation a number belongs to
 
@@ -307,8 +307,8 @@ class DeepDream:
         )
 
     def _complaint(self, photograph: Tensor, size: Size) -> str | None:
-        """What the model says to a picture of this size, which is cut to a tile; None if it takes it."""
-        edge = [min(side, self.tile or side) for side in size]
+        """What the model says to the smallest tile of a picture of this size; None if it takes it."""
+        edge = [narrowest(side, self.tile or side, self.overlap) for side in size]
         try:
             with torch.no_grad():
                 trial = photograph.new_zeros(1, photograph.shape[1], *edge)

@@ -43,7 +43,8 @@ def spans(length: int, tile: int, overlap: int) -> list[Span]:
     length
         Pixels of the picture.
     tile
-        Largest number of pixels of a tile, at least ``2 * overlap + STRIDE``.
+        Largest number of pixels of a tile, at least ``2 * overlap + STRIDE``, and at least ``2 * STRIDE``, lest the
+        last one be too narrow for a deep layer.
     overlap
         Pixels that a tile sees beyond its own, on each side that is not an edge of the picture.
 
@@ -51,7 +52,7 @@ def spans(length: int, tile: int, overlap: int) -> list[Span]:
     -------
     list of Span
         Each pixel is some tile's own once. A last tile that would be narrow is widened to the left, over pixels that
-        stay another tile's own.
+        stay another tile's own; it has more than ``tile - STRIDE`` pixels.
     """
     if length <= tile:
         return [Span(0, length, 0, length)]
@@ -78,3 +79,8 @@ def tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[tuple[Sp
 def seams(length: int, tile: int, overlap: int) -> list[int]:
     """First pixel of each tile but the first: where a seam would be."""
     return [span.first for span in spans(length, tile, overlap)[1:]]
+
+
+def narrowest(length: int, tile: int, overlap: int) -> int:
+    """Pixels of the narrowest tile."""
+    return min(span.stop - span.start for span in spans(length, tile, overlap))
