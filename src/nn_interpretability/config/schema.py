@@ -259,7 +259,7 @@ def _samples() -> Schema:
                 "description": "probability above which the judge accepts a sample",
             },
             "count": {"type": "integer", "minimum": 2, "default": 1000, "description": "images of each generator"},
-            "chains": {"type": "integer", "minimum": 2, "default": 200, "description": "Markov chains of the RBM"},
+            "chains": {"type": "integer", "minimum": 2, "default": 400, "description": "Markov chains of the RBM"},
         }
     ) | {"default": {}}
 
