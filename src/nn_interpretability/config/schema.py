@@ -281,7 +281,8 @@ def _deepdream() -> Schema:
             "channels": {"oneOf": [channels, {"const": "strongest"}], "description": "two, or strongest"},
             "size": {"type": ["integer", "null"], "minimum": 32, "default": None},
             "crops": {"type": ["integer", "null"], "minimum": 1, "default": None},
-            "penalty": {"type": ["number", "null"], "default": None},
+            "learning_rate": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None},
+            "penalty": {"type": ["number", "null"], "default": None, "description": "for leave_one_out"},
         },
         required=("name", "layers", "channel_layer", "channels"),
     )
