@@ -74,3 +74,19 @@ def test_a_result_does_not_change() -> None:
     found = result(torch.zeros(1, 1, 2, 2), [0.0])
     with pytest.raises(AttributeError):
         found.values = torch.ones(1)  # type: ignore[misc]
+
+
+def test_what_an_attribution_says_of_itself() -> None:
+    found = LRP(nets.small_cnn(study=False), rule="gamma", gamma=0.5).interpret(IMAGES, [1, 2, 3, 0])
+    assert found.method == "lrp"
+    assert found.parameters["gamma"] == 0.5
+    assert found.target_description == "classes"
+    assert found.target.tolist() == [1, 2, 3, 0]
+    assert found.conserving
+    assert found.reference is None
+    assert found.coverage["ruled"] == {"conv2d": 2, "linear": 2}
+    gradient = Gradient(nets.small_cnn(study=False)).interpret(IMAGES)
+    assert not gradient.conserving
+    assert gradient.completeness_error is None
+    assert gradient.target_description == "predicted"
+    assert gradient.coverage == {"ruled": {}, "passed": {}, "uncovered": {}}
