@@ -89,6 +89,18 @@ class Attribution:
         score = self.score.cpu()
         return (self.total - score).abs() / score.abs().clamp(min=_TINY)
 
+    def __repr__(self) -> str:
+        """One line: what was explained, and the size of the maps, not their values."""
+        lowest, highest = (float(end) for end in self.score.aminmax())
+        gap = self.completeness_error
+        facts = [
+            f"{self.method} of {self.target_description}",
+            f"values {tuple(self.values.shape)} {self.values.dtype} on {self.values.device}",
+            f"score {lowest:.4g}" if lowest == highest else f"scores {lowest:.4g} to {highest:.4g}",
+            "" if gap is None else f"completeness_error <= {float(gap.max()):.2g}",
+        ]
+        return f"<Attribution: {', '.join(fact for fact in facts if fact)}>"
+
     def save(self, path: str | Path) -> None:
         """Write to an HDF5 file; see :mod:`nn_interpretability.storage.attribution_file`."""
         from nn_interpretability.storage.attribution_file import save_attribution

@@ -93,6 +93,9 @@ _LRP_RULE: dict[str, Any] = {
 }
 _ANY_RULE = {"enum": [*_LRP_RULE["rule"]["enum"], "z_box", "w2", "flat"]}
 _COMPOSITE_RULE = {"oneOf": [_ANY_RULE, _object({**_LRP_RULE, "rule": _ANY_RULE})]}
+POOLS = r"^[*]?(adaptive_)?max_pool([123]d)?(_[0-9]+|[*])?$"  # names of max-pooling, and patterns for some of it
+_POOL_NAMES = {"enum": ["0", "epsilon"]}
+_POOL_RULE = {"oneOf": [_POOL_NAMES, _object({"rule": _POOL_NAMES, "epsilon": _STABILIZER}, "rule")]}
 _BOUNDS = {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2}
 _POOLING = {"enum": ["winner", "proportional"]}
 _LAYER = {"type": "string", "description": "dotted name of a layer", "minLength": 1}
@@ -105,7 +108,12 @@ _LRP = _object(
         "composite": {
             "oneOf": [
                 {"enum": ["montavon2019", "small_cnn", "study2020"]},
-                {"type": "object", "minProperties": 1, "additionalProperties": _COMPOSITE_RULE},
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "patternProperties": {POOLS: _POOL_RULE},
+                    "additionalProperties": _COMPOSITE_RULE,
+                },
                 {"type": "null"},
             ]
         },

@@ -223,7 +223,46 @@ def test_scores_that_are_no_scores() -> None:
         (lambda _, x: [x], "returns a list, not a tensor of scores"),
         (lambda _, x: x, r"returns scores of shape \(3, 2, 10, 10\)"),
         (lambda _, x: x.mean((2, 3)) / 0, "NaN or infinite scores"),
-        (lambda _, x: torch.ones(3, 2), "does not depend on the images"),
+        (lambda _, x: torch.ones(3, 2).double(), "does not depend on the images"),
     ):
         with pytest.raises(DataError, match=words):
             Gradient(nets.Net(forward)).interpret(IMAGES)
+
+
+class InHalf(nn.Module):
+    """Runs a network under autocast."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.inner(images)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CASES)
+def test_lower_precision_inside_the_model_is_named(name: str) -> None:
+    images, inside = IMAGES.float(), InHalf(method_cases.model().float())
+    with pytest.raises(DataError, match=r"scores of torch\.bfloat16 for images of torch\.float32: .* torch\.autocast"):
+        explained(name, inside, images).interpret(images)
+    around = explained(name, inside.inner, images)
+    with (
+        torch.autocast("cpu", dtype=torch.bfloat16),
+        pytest.raises(DataError, match=r"torch\.autocast does, inside the model or around this call"),
+    ):
+        around.interpret(images)
+
+
+def test_more_precise_scores_are_fine() -> None:
+    network = nets.Net(lambda net, images: net.inner(images).double(), inner=method_cases.model().float())
+    assert Gradient(network).interpret(IMAGES.float(), 1).values.dtype == torch.float32
+
+
+@pytest.mark.parametrize("pool", ["max_pool2d", "adaptive_max_pool2d", "max_pool2d_0", "*max_pool*", "max_pool2d*"])
+@pytest.mark.parametrize("rule", ["gamma", {"rule": "z_plus"}])
+def test_a_rule_that_max_pooling_does_not_have_is_refused_at_once(pool: str, rule: Any) -> None:
+    with pytest.raises(ConfigError, match=r"Max-pooling has the rules '0' and 'epsilon', not '(gamma|z_plus)'"):
+        LRP(method_cases.model(), composite={pool: rule})
+    LRP(method_cases.model(), composite={pool: "epsilon", "pool.max_pooled": rule})

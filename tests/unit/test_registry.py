@@ -100,6 +100,9 @@ REFUSED = [
     {"composite": {}},
     {"composite": {"conv2d": "zplus"}},
     {"composite": {"conv2d": {"rule": "gamma", "gama": 1}}},
+    {"composite": {"max_pool2d": "gamma"}},
+    {"composite": {"max_pool2d_1": {"rule": "z_plus"}}},
+    {"composite": {"*max_pool*": {"rule": "epsilon", "gamma": 1}}},
     {"trace": 1},
     {"pooling": "mean"},
 ]
