@@ -169,7 +169,7 @@ def _list_methods() -> int:
 
     for name, entry in sorted(METHODS.items()):
         print(name)
-        for line in (entry.summary, f"needs {entry.needs}", *_parameter_words(entry.parameters)):
+        for line in (f"{entry.summary} ({entry.paper})", f"needs {entry.needs}", *_parameter_words(entry.parameters)):
             print(textwrap.fill(line, width=100, initial_indent="    ", subsequent_indent="        "))
     return 0
 
