@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -114,10 +114,11 @@ class Attribution:
 
         return load_attribution(path)
 
-    def plot(self, images: Tensor | None = None) -> Figure:
-        """Draw the maps side by side, on one scale with zero in the middle."""
+    def plot(self, images: Tensor | None = None, class_names: Sequence[str] | None = None) -> Figure:
+        """Draw the maps side by side, on one scale with zero in the middle; titled by the class, and its name."""
         # By its name, so that the digest of an attribution job's code does not cover drawing.
-        figure: Figure = import_module("nn_interpretability.plotting.attribution_plot").plot_attribution(self, images)
+        drawing = import_module("nn_interpretability.plotting.attribution_plot")
+        figure: Figure = drawing.plot_attribution(self, images, class_names)
         return figure
 
 
