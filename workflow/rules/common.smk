@@ -40,15 +40,13 @@ FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
 GENERATOR_METRICS = [f"{config['results']}/metrics/generators.csv"] if config["generators"] else []
 GENERATOR_NUMBERS = [f"{config['results']}/numbers/generators.json"] if config["generators"] else []
 
-# What one job does: the attributions of a model by a method, the attributions of a method, the figures of a section.
+# What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
-METHODS = grouped(config["attributions"], "method")
 SECTIONS = grouped(config["figures"], "section")
 
 
 wildcard_constraints:
     generator="|".join(config["generators"]) or "none",
-    method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
     dream="|".join(config["dreams"]) or "none",
@@ -104,11 +102,6 @@ def modules_of(attributions):
 def model(wildcards):
     """The entry of a model in the configuration."""
     return config["models"][wildcards.model]
-
-
-def models_of(attributions):
-    """The model that each of some attributions explains."""
-    return [config["attributions"][name]["model"] for name in attributions]
 
 
 def sources_of(figures):
