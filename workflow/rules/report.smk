@@ -141,6 +141,7 @@ rule manifest:
         expand(rules.select_probes.output, probe=config["probes"]),
         rules.models.input,
         rules.attributions.input,
+        rules.prepare_dream.output,
         expand(rules.dream.output, dream=config["dreams"]),
         expand(rules.activation_views.output, view=config["activation_views"]),
         rules.numbers.input.parts,
