@@ -10,6 +10,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from nn_interpretability.plotting import curves_data
+from nn_interpretability.plotting.curves import draw_curves
+from nn_interpretability.plotting.curves_data import Curves, curves_of
 from nn_interpretability.plotting.data import SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.gallery import draw_gallery
 from nn_interpretability.plotting.gallery_data import KIND as GALLERY
@@ -21,7 +24,7 @@ from nn_interpretability.plotting.style import PNG_DPI, figure_style
 from nn_interpretability.storage.hdf5 import read_hdf5
 from nn_interpretability.storage.product import write_json, writing
 
-Content = PanelGroup | OcclusionStrip | Gallery
+Content = PanelGroup | OcclusionStrip | Curves | Gallery
 
 
 def draw(
@@ -63,6 +66,8 @@ def draw(
 def _drawn(content: Content) -> Figure:
     if isinstance(content, OcclusionStrip):
         return draw_strip(content)
+    if isinstance(content, Curves):
+        return draw_curves(content)
     return draw_gallery(content) if isinstance(content, Gallery) else draw_panel_group(content)
 
 
@@ -86,6 +91,8 @@ def read_figure(path: Path) -> Content:
         If the file is damaged, or not a figure data file that this version knows.
     """
     product = read_hdf5(path, schema=SCHEMA)
+    if product.params.get("kind") == curves_data.KIND:
+        return curves_of(product)
     if product.params.get("kind") == GALLERY:
         return gallery_of(product)
     return strip_of(product) if product.params.get("kind") == KIND else read_figure_data(path)
@@ -93,7 +100,9 @@ def read_figure(path: Path) -> Content:
 
 def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What a reader of the figure may want to know, as plain data."""
-    if isinstance(content, Gallery):
+    if isinstance(content, Curves):
+        facts = _curves_facts(content)
+    elif isinstance(content, Gallery):
         facts = _gallery_facts(content)
     else:
         facts = _strip_facts(content) if isinstance(content, OcclusionStrip) else _group_facts(content)
@@ -103,6 +112,11 @@ def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "data_provenance": dict(content.provenance),
         "facts": facts,
     }
+
+
+def _curves_facts(curves: Curves) -> dict[str, Any]:
+    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in curves.panels]
+    return {"quantity": curves.y_label, "facts": dict(curves.facts), "blocks": [{"heading": "", "rows": rows}]}
 
 
 def _gallery_facts(gallery: Gallery) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.plotting.curves_data import write_curves
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.gallery_data import write_gallery
 from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
+from nn_interpretability.study.differences import difference_group
+from nn_interpretability.study.fluctuation import gradient_path
 from nn_interpretability.study.galleries import (
     activation_views,
     dreams_of_channels,
@@ -54,9 +57,11 @@ def assemble(
         ``reconstructions`` (each row on a scale of its own, each block with its own pictures) ``filters`` (one map
         per filter of a layer, for the first picture), ``occlusion`` (the first panel explains a picture under each
         position of a window, the others are occlusion maps of that picture), ``worst_occlusions`` (maps of that
-        picture, and of the three covered ones with the lowest probability of its class), ``dreams_of_layers``,
-        ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique of DeepDream left out)
-        or ``activation_views`` (filters and activation maps).
+        picture, and of the three covered ones with the lowest probability of its class), ``difference`` (as ``maps``,
+        and below the first two panels what the second has more than the first, on a scale of its own),
+        ``gradient_path`` (curves of how gradients change from the first picture of a panel to its last),
+        ``dreams_of_layers``, ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique
+        of DeepDream left out) or ``activation_views`` (filters and activation maps).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -89,6 +94,8 @@ _KINDS: Mapping[str, _Kind] = {
     "filters": (filter_group, write_panel_group),
     "occlusion": (occlusion_strip, write_strip),
     "worst_occlusions": (worst_occlusions, write_panel_group),
+    "difference": (difference_group, write_panel_group),
+    "gradient_path": (gradient_path, write_curves),
     "dreams_of_layers": (dreams_of_layers, write_gallery),
     "dreams_of_channels": (dreams_of_channels, write_gallery),
     "dreams_without": (dreams_without, write_gallery),
