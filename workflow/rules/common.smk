@@ -79,6 +79,7 @@ GPU = {"gpu": gpus_to_ask(config["device"]), "device": config["device"]}
 
 # Where the digits of an earlier run came from: a worse source does not replace them.
 DIGITS_RECORD = Path(config["results"], "data", "digits.json")
+DREAM_RECORD = Path(config["results"], "dreams", "record.json")
 
 # The checkout, also where the run's folder is another one (--directory).
 CHECKOUT = Path(workflow.basedir)

@@ -148,6 +148,7 @@ rule manifest:
         rules.generators.input,
         expand("<results>/generators/{generator}/samples.h5", generator=config["generators"]),
         rules.attributions.input,
+        rules.prepare_dream.output,
         expand(rules.dream.output, dream=config["dreams"]),
         expand(rules.activation_views.output, view=config["activation_views"]),
         rules.numbers.input.parts,
