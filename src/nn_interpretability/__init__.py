@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.simple_taylor import SimpleTaylor
     from nn_interpretability.methods.smoothgrad import SmoothGrad
     from nn_interpretability.models.gap_head import with_gap_head
+    from nn_interpretability.uncertainty.evidential import EvidentialLoss
+    from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
+    from nn_interpretability.uncertainty.temperature import TemperatureScaling
+    from nn_interpretability.uncertainty.vector_scaling import VectorScaling
 
 __version__ = "0.1.0"
 
@@ -41,6 +45,7 @@ _PUBLIC = {
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "DeepLIFT": "nn_interpretability.methods.deeplift",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
+    "EvidentialLoss": "nn_interpretability.uncertainty.evidential",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
@@ -48,11 +53,14 @@ _PUBLIC = {
     "GuidedGradCAM": "nn_interpretability.methods.guided_grad_cam",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
+    "IsotonicCalibration": "nn_interpretability.uncertainty.isotonic",
     "LRP": "nn_interpretability.methods.lrp",
     "Occlusion": "nn_interpretability.methods.occlusion",
     "Saliency": "nn_interpretability.methods.saliency",
     "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
     "SmoothGrad": "nn_interpretability.methods.smoothgrad",
+    "TemperatureScaling": "nn_interpretability.uncertainty.temperature",
+    "VectorScaling": "nn_interpretability.uncertainty.vector_scaling",
     "with_gap_head": "nn_interpretability.models.gap_head",
 }
 
@@ -63,6 +71,7 @@ __all__ = [
     "Deconvolution",
     "DeepLIFT",
     "DeepTaylor",
+    "EvidentialLoss",
     "ExpectedGradients",
     "GradCAM",
     "Gradient",
@@ -70,10 +79,13 @@ __all__ = [
     "GuidedGradCAM",
     "InputXGradient",
     "IntegratedGradients",
+    "IsotonicCalibration",
     "Occlusion",
     "Saliency",
     "SimpleTaylor",
     "SmoothGrad",
+    "TemperatureScaling",
+    "VectorScaling",
     "__version__",
     "with_gap_head",
 ]
