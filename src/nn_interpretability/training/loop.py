@@ -216,6 +216,7 @@ def fit(
         If training diverges.
     """
     aim = build_loss(DEFAULT, epochs=recipe.epochs, kl_weight=None) if loss is None else loss
+    aim.prepare(model)
     steps = math.ceil(len(train.labels) / recipe.batch_size)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.max_learning_rate, weight_decay=recipe.weight_decay, fused=True

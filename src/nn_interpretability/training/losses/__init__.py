@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nn_interpretability.errors import ConfigError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 DEFAULT = "cross_entropy"
 
@@ -23,6 +23,9 @@ class Loss(Protocol):
 
     settings: dict[str, Any]
     """Its parameters, for the card."""
+
+    def prepare(self, model: nn.Module) -> None:
+        """What the first weights must have for this loss."""
 
     def __call__(self, logits: Tensor, labels: Tensor, epoch: int) -> Tensor:
         """Mean loss of a batch in an epoch, counted from 0."""

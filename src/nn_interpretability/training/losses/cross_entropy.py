@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.training.card import evaluation
@@ -16,6 +16,9 @@ class CrossEntropy:
 
     def __init__(self) -> None:
         self.settings: dict[str, Any] = {}
+
+    def prepare(self, model: nn.Module) -> None:
+        """Nothing to do."""
 
     def __call__(self, logits: Tensor, labels: Tensor, epoch: int) -> Tensor:
         """Mean cross entropy of a batch, whatever the epoch."""
