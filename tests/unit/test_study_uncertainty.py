@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ from nn_interpretability.data.digits import load
 from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import save_weights
+from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.figures import draw, read_figure
-from nn_interpretability.storage.hdf5 import read_hdf5
+from nn_interpretability.storage.hdf5 import Array, read_hdf5
 from nn_interpretability.storage.product import read_json
 from nn_interpretability.study.calibrate import calibrate, scalings
 from nn_interpretability.study.evidence import Network, area, measure_evidence
 from nn_interpretability.study.figures import assemble
 from nn_interpretability.study.numbers import numbers_of_figure
 from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
+from nn_interpretability.study.uncertainty_figures import before_and_after
 from nn_interpretability.training.calibration import reliability
 
 
@@ -208,6 +211,32 @@ def test_figures_hold_what_they_show_and_can_be_drawn(
         numbers = read_json(tmp_path / "numbers.json")
         largest = 100 * float(content.uncertainty[0].max())
         assert numbers["figure.fig20.most.u"]["value"] == pytest.approx(largest)
+
+
+def test_photographs_stand_below_digits_with_their_own_size(calibration: Path, tmp_path: Path):
+    product = read_hdf5(calibration / "calibration.h5")
+    rng = np.random.default_rng(0)
+    more = {
+        "photograph_images": Array(rng.random((4, 3, 112, 112), dtype=np.float32), ("p", "c", "v", "w")),
+        "photograph_maps": Array(rng.normal(size=(2, 4, 28, 28)).astype(np.float32), ("when", "p", "y", "x")),
+        "photograph_probability": Array(rng.random((2, 4)), ("when", "p")),
+        "photograph_score": Array(rng.random((2, 4)), ("when", "p")),
+        "photograph_class": Array(np.arange(4), ("p",)),
+        "photograph_temperature": Array(np.array([1.5]), ("one",)),
+    }
+    params = {**product.params, "photographs": "squeezenet1_0"}
+    both = replace(product, arrays={**product.arrays, **more}, params=params)
+    group = before_and_after("fig24", {"mine": both}, {"panels": ["mine"]})
+    write_panel_group(tmp_path / "f.h5", group, provenance={})
+    again = read_figure(tmp_path / "f.h5")
+    assert [block.heading for block in again.blocks] == [
+        "ordinary, temperature 1.000",
+        "squeezenet1_0, temperature 1.500",
+    ]
+    assert again.blocks[1].pictures.shape == (4, 3, 112, 112)
+    maps = more["photograph_maps"].values
+    quantile = np.quantile(np.abs(maps[0].astype(np.float64)), 0.995)
+    np.testing.assert_allclose(again.blocks[1].rows[1].values, maps[1] / quantile, rtol=1e-5)
 
 
 def test_photographs_are_found_and_spread_over_the_classes(study_data: Path, monkeypatch: pytest.MonkeyPatch):

@@ -102,9 +102,7 @@ def _curves(axes: Axes, curve: EvidenceCurve, number: int) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}"))
     axes.set_ylabel("per cent", fontsize=TEXT_PT, labelpad=2)
     axes.grid(axis="y", color=FRAME, linewidth=0.3)
-    axes.legend(
-        fontsize=SMALL_PT, loc="center right", frameon=True, framealpha=0.85, edgecolor="none", handlelength=1.8
-    )
+    axes.legend(fontsize=SMALL_PT, loc="best", frameon=True, framealpha=0.85, edgecolor="none", handlelength=1.8)
 
 
 SQUARE_GAP = 0.35

@@ -72,7 +72,7 @@ def turned_maps(figure: str, products: Mapping[str, Product], definition: Mappin
         seen = logits.argmax(axis=1)
         if product.params["model"] in evidential:
             uncertainty = logits.shape[1] / (logits.clip(min=0) + 1).sum(axis=1)
-            notes = [f"{k}, u = {100 * u:.0f} %" for k, u in zip(seen, uncertainty, strict=True)]
+            notes = [f"{k}, u {100 * u:.0f} %" for k, u in zip(seen, uncertainty, strict=True)]
         else:
             notes = [f"{k}: {z:.1f}".replace("-", "−") for k, z in zip(seen, logits.max(axis=1), strict=True)]
         return replace(made, notes=tuple(notes))
