@@ -108,8 +108,8 @@ def calibrate(
     numbers["identity.temperature"] = entry(TEMPERATURE, decimals=1, source=source)
     for case, values in identity_of(model, images).items():
         for what, value in values.items():
-            digits = 2 if what == "gap" else 4
-            numbers[f"identity.{case}.{what}"] = entry(value, digits=digits, source=source)
+            precision = 2 if what == "gap" else 4
+            numbers[f"identity.{case}.{what}"] = entry(value, digits=precision, source=source)
     more, words = _photographs(found, photograph_settings, bins, source)
     write_hdf5(
         output,

@@ -87,7 +87,7 @@ def identity_of(model: nn.Module, images: Tensor) -> dict[str, dict[str, float]]
     Parameters
     ----------
     model
-        A network whose last layer is called ``classifier.fc2``; it is copied and computed in float64.
+        A network that ends in a linear layer; it is copied and computed in float64.
     images
         Pictures to explain, each for the predicted class.
 
@@ -103,8 +103,9 @@ def identity_of(model: nn.Module, images: Tensor) -> dict[str, dict[str, float]]
     images = images.double()
     scaled = TemperatureScaling(model, TEMPERATURE)
     folded = copy.deepcopy(model)
+    last = [module for module in folded.modules() if isinstance(module, nn.Linear)][-1]
     with torch.no_grad():
-        for parameter in folded.get_submodule("classifier.fc2").parameters():
+        for parameter in last.parameters():
             parameter.div_(TEMPERATURE)
         classes = model(images).argmax(1)
 

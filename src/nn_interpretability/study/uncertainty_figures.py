@@ -161,12 +161,14 @@ def _block(heading: str, prefix: str, arrays: Mapping[str, Any], columns: int) -
                 probability=probability,
                 limit=1.0,
                 beyond=scale.share_beyond(maps[when], limit),
-                notes=tuple(f"{each}: {percent(p)}" for each, p in zip(classes, probability, strict=True)),
+                notes=tuple(f"{k}: {percent(p, brief=k > 9)}" for k, p in zip(classes, probability, strict=True)),
             )
         )
     return Block(heading, tuple(rows), arrays[f"{prefix}images"][:columns])
 
 
-def percent(share: float) -> str:
-    """A probability with enough digits to tell it from one."""
+def percent(share: float, *, brief: bool = False) -> str:
+    """A probability with a decimal, or without; one that is nearly 1 is not called so."""
+    if brief:
+        return f"{100 * share:.0f} %" if share < 0.995 else "> 99 %"
     return f"{100 * share:.1f} %" if share < 0.9995 else "> 99.9 %"
