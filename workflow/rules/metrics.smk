@@ -53,6 +53,8 @@ rule collect_metrics:
         parts=[
             *expand(rules.measure_model.output.metrics, model=config["models"]),
             *expand(rules.measure_method.output.metrics, method=METHODS),
+            *expand(rules.measure_evidence.output.metrics, evidence=config["evidence"]),
+            *expand(rules.calibrate.output.metrics, calibration=config["calibrations"]),
         ],
     output:
         table=report("<results>/metrics.csv", caption="../report/metrics.rst", category="Measurements"),

@@ -70,14 +70,42 @@ def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, s
 
 
 def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -> None:
-    """The quality of a model on test and validation data, from its card: ``test.accuracy``, ``test.nll``, ..."""
+    """The quality of a model on test and validation data, from its card: ``test.accuracy``, ``test.nll``, ...
+
+    For an evidential network also ``test.abstentions`` (a count), ``test.mean_uncertainty`` and what else there is.
+    """
     card = read_json(card_json)
     rows = [
         {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": card[part][metric]}
         for part in ("test", "validation")
         for metric in ("accuracy", "nll", "ece")
     ]
+    rows += [
+        {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": value}
+        for part in ("test", "validation")
+        for metric, value in card[part].get("evidential", {}).items()
+        if value is not None
+    ]
     _write(output_csv, [pd.DataFrame(rows)])
+
+
+def write_measures(measures: Mapping[str, Mapping[str, float | None]], output_csv: Path | str) -> None:
+    """Write measures that belong to a model as a whole; what could not be measured (None) has no row.
+
+    Parameters
+    ----------
+    measures
+        Value by metric, by model.
+    output_csv
+        The part of the table.
+    """
+    rows = [
+        {"model": model, "metric": metric, "value": value}
+        for model, metrics in measures.items()
+        for metric, value in metrics.items()
+        if value is not None
+    ]
+    _write(output_csv, [pd.DataFrame(rows)] if rows else [])
 
 
 def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:
