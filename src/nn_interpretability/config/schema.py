@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nn_interpretability.models.build import architectures
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import configurable
 from nn_interpretability.training.losses import losses
 
 Schema = dict[str, Any]
@@ -38,6 +38,10 @@ FIGURES = (
     "fig21",
     "fig24",
     "reliability",
+    "bicubic",
+    "fluctuation",
+    "modes",
+    "transposed",
 )
 
 
@@ -170,7 +174,10 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
-    kinds = {"enum": ["first_of_class", "class_means", "occlusions", "rotations"], "default": "first_of_class"}
+    kinds = {
+        "enum": ["first_of_class", "class_means", "occlusions", "rotations", "noise_path", "noise_path_published"],
+        "default": "first_of_class",
+    }
     rotations = {
         "class": {
             "type": "integer",
@@ -192,7 +199,7 @@ def _probe() -> Schema:
             "kind": {
                 **kinds,
                 "description": "of each class the first training picture, or the mean; a 1 under a white window; one "
-                "picture at several angles",
+                "picture at several angles; or a 1 with a growing share of noise",
             },
             **rotations,
         }
@@ -206,7 +213,7 @@ def _probe() -> Schema:
 def _attribution() -> Schema:
     schema = _object(
         {
-            "method": {"enum": sorted(METHODS), "description": "see nn-interpretability methods"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
             "model": {"type": "string", "default": "cnn", "description": "a name under models"},
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
             "target": {
@@ -224,7 +231,7 @@ def _attribution() -> Schema:
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
             "then": {"properties": {"parameters": dict(method.parameters)}},
         }
-        for name, method in sorted(METHODS.items())
+        for name, method in sorted(configurable().items())
     ]
     return schema
 
@@ -306,6 +313,8 @@ def _figures() -> Schema:
                     "filters",
                     "occlusion",
                     "worst_occlusions",
+                    "difference",
+                    "gradient_path",
                     "turned_maps",
                     "evidence_curve",
                     "reliability",
