@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from nn_interpretability.models.gap_head import with_gap_head
     from nn_interpretability.synthesis.activation_maps import ActivationMaps, filters_of
     from nn_interpretability.synthesis.deepdream import DeepDream
+    from nn_interpretability.uncertainty.evidential import EvidentialLoss
+    from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
+    from nn_interpretability.uncertainty.temperature import TemperatureScaling
+    from nn_interpretability.uncertainty.vector_scaling import VectorScaling
 
 __version__ = "0.1.0"
 
@@ -45,6 +49,7 @@ _PUBLIC = {
     "DeepDream": "nn_interpretability.synthesis.deepdream",
     "DeepLIFT": "nn_interpretability.methods.deeplift",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
+    "EvidentialLoss": "nn_interpretability.uncertainty.evidential",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
@@ -52,12 +57,15 @@ _PUBLIC = {
     "GuidedGradCAM": "nn_interpretability.methods.guided_grad_cam",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
+    "IsotonicCalibration": "nn_interpretability.uncertainty.isotonic",
     "LRP": "nn_interpretability.methods.lrp",
     "Occlusion": "nn_interpretability.methods.occlusion",
     "Saliency": "nn_interpretability.methods.saliency",
     "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
     "SmoothGrad": "nn_interpretability.methods.smoothgrad",
     "filters_of": "nn_interpretability.synthesis.activation_maps",
+    "TemperatureScaling": "nn_interpretability.uncertainty.temperature",
+    "VectorScaling": "nn_interpretability.uncertainty.vector_scaling",
     "with_gap_head": "nn_interpretability.models.gap_head",
 }
 
@@ -70,6 +78,7 @@ __all__ = [
     "DeepDream",
     "DeepLIFT",
     "DeepTaylor",
+    "EvidentialLoss",
     "ExpectedGradients",
     "GradCAM",
     "Gradient",
@@ -77,10 +86,13 @@ __all__ = [
     "GuidedGradCAM",
     "InputXGradient",
     "IntegratedGradients",
+    "IsotonicCalibration",
     "Occlusion",
     "Saliency",
     "SimpleTaylor",
     "SmoothGrad",
+    "TemperatureScaling",
+    "VectorScaling",
     "__version__",
     "filters_of",
     "with_gap_head",

@@ -36,6 +36,8 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
         "prepare_dream": 1,
         "dream": len(CONFIG["dreams"]),
         "activation_views": len(CONFIG["activation_views"]),
+        "measure_evidence": len(CONFIG["evidence"]),
+        "calibrate": len(CONFIG["calibrations"]),
         "measure_attributions": 1,
         "measure_models": 1,
         "collect_metrics": 1,

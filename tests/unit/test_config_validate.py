@@ -107,6 +107,42 @@ def test_what_the_project_ships_is_right(name: str) -> None:
             f"the names under {' or '.join(SHOWN)}, which is empty",
             "",
         ),
+        (
+            {"models": {"cnn": {}, "b": {"kl_weight": 0.5}}},
+            "models.b.loss",
+            "is missing",
+            "'evidential'",
+            "",
+        ),
+        (
+            {"models": {"cnn": {"loss": "cross_entropy", "kl_weight": 0.5}}},
+            "models.cnn.loss",
+            "'cross_entropy' is not allowed",
+            "'evidential'",
+            "",
+        ),
+        ({"probes": {"digits": {"kind": "rotations"}}}, "probes.digits.angles", "is missing", "", ""),
+        (
+            {"probes": {"digits": {"kind": "occlusions", "angles": [0]}}},
+            "probes.digits.angles",
+            "is not a known key",
+            "kind",
+            "",
+        ),
+        (
+            {"evidence": {"e": {"models": ["cnm"], "probe": "digits"}}},
+            "evidence.e.models[0]",
+            "'cnm' is not a name under models",
+            "the names under models: cnn",
+            "'cnn'",
+        ),
+        (
+            {"calibrations": {"c": {"probe": "digts"}}},
+            "calibrations.c.probe",
+            "'digts' is not a name under probes",
+            "the names under probes: digits",
+            "'digits'",
+        ),
         ({"figures": {"fig99": {"panels": []}}}, "figures.fig99", "is not a known key", "fig06, fig07", "'fig"),
         (lrp(rule="gama"), "attributions.mine.parameters.rule", "'gama' is not allowed", "'0' or 'epsilon'", "'gamma'"),
         (lrp(rule=0), "attributions.mine.parameters.rule", "0 is not allowed", "'0' or", '"0" (in quotes'),
@@ -200,6 +236,8 @@ def test_an_empty_configuration_is_filled_up() -> None:
         "batch_size": 128,
         "max_learning_rate": 0.01,
         "weight_decay": 0.0,
+        "loss": "cross_entropy",
+        "kl_weight": None,
     }
     assert config["probes"] == {"digits": {"kind": "first_of_class"}}
     assert config["data"]["validation_share"] == 0.1
@@ -217,9 +255,12 @@ def test_what_is_said_stays_and_entries_are_filled_up() -> None:
     }
 
 
+THERE_ALONE = {"attributions", "evidence", "calibrations", "figures"}
+
+
 def test_the_study_says_what_holds_without_it() -> None:
     study = read_config(REPOSITORY / "config.yaml")
-    silent = {key: value for key, value in study.items() if key not in {*SHOWN, "deepdream", "figures"}}
+    silent = {key: value for key, value in study.items() if key not in THERE_ALONE}
     filled = checked({})
     for key, only in (("models", "cnn"), ("probes", "digits")):  # what else the study has is said there alone
         silent[key] = {only: silent[key][only]}

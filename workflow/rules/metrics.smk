@@ -52,6 +52,8 @@ rule collect_metrics:
             rules.measure_models.output.metrics,
             rules.measure_attributions.output.metrics,
             *GENERATOR_METRICS,
+            *expand(rules.measure_evidence.output.metrics, evidence=config["evidence"]),
+            *expand(rules.calibrate.output.metrics, calibration=config["calibrations"]),
         ],
     output:
         table=report("<results>/metrics.csv", caption="../report/metrics.rst", category="Measurements"),

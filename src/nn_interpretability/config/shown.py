@@ -12,6 +12,8 @@ SHOWN = {
     "dreams": "dreams/{name}.h5",
     "activation_views": "activation_views/{name}.h5",
     "generators": "generators/{name}/samples.h5",
+    "evidence": "evidence/{name}.h5",
+    "calibrations": "calibrations/{name}.h5",
 }
 
 

@@ -86,7 +86,8 @@ def with_defaults(value: Any, schema: Schema) -> Any:
 
 def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Find models, probes and attributions that are used but nowhere defined, which a schema cannot say."""
-    yield from _models_and_probes_that_are_not_there(config)
+    for section in ("attributions", "activation_views", "evidence", "calibrations"):
+        yield from _models_and_probes(config, section)
     yield from _judge_that_is_not_there(config)
     shown = names_to_show(config)
     for name, sections in shown.items():
@@ -111,14 +112,18 @@ def _judge_that_is_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield unknown_name("samples.judge", judge, models, "models")
 
 
-def _models_and_probes_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
-    for users in ("attributions", "activation_views"):
-        entries = _mapping(config, users)
-        for name in entries:
-            for key, section in (("model", "models"), ("probe", "probes")):
-                value, known = _mapping(entries, name).get(key), list(_mapping(config, section))
-                if isinstance(value, str) and value not in known:
-                    yield unknown_name(joined([users, name, key]), value, known, section)
+def _models_and_probes(config: Mapping[str, Any], section: str) -> Iterator[Problem]:
+    """Find the models (one or a list) and probes that the entries of a section use and that are nowhere defined."""
+    entries = _mapping(config, section)
+    for name in entries:
+        entry = _mapping(entries, name)
+        for key, where in (("model", "models"), ("models", "models"), ("probe", "probes")):
+            known, value = list(_mapping(config, where)), entry.get(key)
+            listed = isinstance(value, list)
+            for index, used in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(used, str) and used not in known:
+                    place: list[str | int] = [index] if listed else []
+                    yield unknown_name(joined([section, name, key, *place]), used, known, where)
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -1,12 +1,12 @@
 """Probes: the pictures to explain, chosen once and kept in a file, so that every method reads the same ones.
 
-Layout (schema ``probe/1``): ``images`` float32 [sample, channel, y, x] in [0, 1] (noise may leave it), ``labels`` int64
-[sample], ``source_index`` int64 [sample], -1 for pictures that are made of many.
+Layout (schema ``probe/1``): ``images`` float32 [sample, channel, y, x] in [0, 1], ``labels`` int64 [sample],
+``source_index`` int64 [sample], -1 for pictures that are made of many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn_interpretability.data import digits as digits_file
+from nn_interpretability.data.rotations import rotated
 from nn_interpretability.data.splits import Indices
+from nn_interpretability.errors import ConfigError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 
 SCHEMA = "probe/1"
@@ -149,6 +151,56 @@ def select_occlusions(
     )
 
 
+def select_rotations(
+    digits_h5: Path | str,
+    output: Path | str,
+    provenance: Mapping[str, Any],
+    *,
+    label: int = 1,
+    index: int = 0,
+    angles: Sequence[float] = tuple(range(0, -63, -7)),
+    clip: bool = True,
+) -> None:
+    """Write one training picture of a class at several angles.
+
+    Parameters
+    ----------
+    digits_h5, output, provenance
+        As for :func:`select_first_of_class`.
+    label
+        The class.
+    index
+        Which of its training pictures, in the order of the source, counted from 0.
+    angles
+        Degrees; negative ones turn clockwise.
+    clip
+        See :func:`nn_interpretability.data.rotations.rotated`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such picture.
+    """
+    digits = digits_file.load(digits_h5)
+    rows = np.flatnonzero(digits.train_labels == label)
+    rows = rows[np.argsort(digits.train_source_index[rows], kind="stable")]
+    if not 0 <= index < len(rows):
+        raise ConfigError(f"There is no picture {index} of class {label}: training has {len(rows)} of them, from 0.")
+    row, count = rows[index], len(angles)
+    picture = digits.train_images[row].astype(np.float32) / np.float32(255)
+    write_hdf5(
+        output,
+        {
+            "images": Array(rotated(picture, angles, clip=clip)[:, None], ("sample", "channel", "y", "x")),
+            "labels": Array(np.full(count, label, dtype=np.int64), ("sample",)),
+            "source_index": Array(np.full(count, digits.train_source_index[row], dtype=np.int64), ("sample",)),
+        },
+        schema=SCHEMA,
+        params={"kind": "rotations", "angles": list(map(float, angles)), "clip": clip, "data": digits.record},
+        provenance=provenance,
+    )
+
+
 def select_noise_path(
     digits_h5: Path | str,
     output: Path | str,
@@ -205,6 +257,30 @@ def select_published_noise_path(digits_h5: Path | str, output: Path | str, prove
         As for :func:`select_first_of_class`.
     """
     select_noise_path(digits_h5, output, provenance, mean=0.01, deviation=0.001)
+
+
+def select(
+    kind: str, digits_h5: Path | str, output: Path | str, provenance: Mapping[str, Any], **settings: Any
+) -> None:
+    """Write a probe of a kind, with the settings that a configuration gives it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such kind.
+    """
+    kinds: Mapping[str, Callable[..., None]] = {
+        "first_of_class": select_first_of_class,
+        "class_means": select_class_means,
+        "occlusions": select_occlusions,
+        "rotations": select_rotations,
+        "noise_path": select_noise_path,
+        "noise_path_published": select_published_noise_path,
+    }
+    if kind not in kinds:
+        raise ConfigError(f"There is no kind of probe {kind!r}. The kinds are: {', '.join(kinds)}.")
+    named = {{"class": "label"}.get(key, key): value for key, value in settings.items()}
+    kinds[kind](digits_h5, output, provenance, **named)
 
 
 def load(probe_h5: Path | str) -> Probe:

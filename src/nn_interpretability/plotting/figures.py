@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,19 @@ from nn_interpretability.plotting.panels import draw_panel_group
 from nn_interpretability.plotting.strip import draw_strip
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
-from nn_interpretability.storage.hdf5 import read_hdf5
+from nn_interpretability.plotting.uncertainty import draw_curve, draw_reliability
+from nn_interpretability.plotting.uncertainty_data import (
+    CURVE_KIND,
+    RELIABILITY_KIND,
+    EvidenceCurve,
+    ReliabilityDiagrams,
+    curve_of,
+    reliability_of,
+)
+from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import write_json, writing
 
-Content = PanelGroup | OcclusionStrip | Curves | Gallery
+Content = PanelGroup | OcclusionStrip | Curves | Gallery | EvidenceCurve | ReliabilityDiagrams
 
 
 def draw(
@@ -64,11 +73,19 @@ def draw(
 
 
 def _drawn(content: Content) -> Figure:
-    if isinstance(content, OcclusionStrip):
-        return draw_strip(content)
-    if isinstance(content, Curves):
-        return draw_curves(content)
-    return draw_gallery(content) if isinstance(content, Gallery) else draw_panel_group(content)
+    match content:
+        case OcclusionStrip():
+            return draw_strip(content)
+        case Curves():
+            return draw_curves(content)
+        case Gallery():
+            return draw_gallery(content)
+        case EvidenceCurve():
+            return draw_curve(content)
+        case ReliabilityDiagrams():
+            return draw_reliability(content)
+        case PanelGroup():
+            return draw_panel_group(content)
 
 
 def save_pdf(figure: Figure, path: Path, *, title: str = "") -> None:
@@ -91,21 +108,32 @@ def read_figure(path: Path) -> Content:
         If the file is damaged, or not a figure data file that this version knows.
     """
     product = read_hdf5(path, schema=SCHEMA)
-    if product.params.get("kind") == curves_data.KIND:
-        return curves_of(product)
-    if product.params.get("kind") == GALLERY:
-        return gallery_of(product)
-    return strip_of(product) if product.params.get("kind") == KIND else read_figure_data(path)
+    readers: dict[str, Callable[[Product], Content]] = {
+        KIND: strip_of,
+        curves_data.KIND: curves_of,
+        GALLERY: gallery_of,
+        CURVE_KIND: curve_of,
+        RELIABILITY_KIND: reliability_of,
+    }
+    reader = readers.get(str(product.params.get("kind")))
+    return reader(product) if reader is not None else read_figure_data(path)
 
 
 def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What a reader of the figure may want to know, as plain data."""
-    if isinstance(content, Curves):
-        facts = _curves_facts(content)
-    elif isinstance(content, Gallery):
-        facts = _gallery_facts(content)
-    else:
-        facts = _strip_facts(content) if isinstance(content, OcclusionStrip) else _group_facts(content)
+    match content:
+        case OcclusionStrip():
+            facts = _strip_facts(content)
+        case Curves():
+            facts = _curves_facts(content)
+        case Gallery():
+            facts = _gallery_facts(content)
+        case PanelGroup():
+            facts = _group_facts(content)
+        case EvidenceCurve():
+            facts = {"quantity": "probability", "pictures": len(content.angle), "blocks": []}
+        case ReliabilityDiagrams():
+            facts = {"quantity": "accuracy", "pictures": int(content.count[0, 0].sum()), "blocks": []}
     return {
         "figure": content.figure,
         "provenance": dict(provenance),

@@ -11,6 +11,7 @@ from nn_interpretability.plotting.curves_data import write_curves
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.gallery_data import write_gallery
 from nn_interpretability.plotting.strip_data import write_strip
+from nn_interpretability.plotting.uncertainty_data import write_curve, write_reliability
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.study.differences import difference_group
 from nn_interpretability.study.fluctuation import gradient_path
@@ -24,6 +25,12 @@ from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 from nn_interpretability.study.sample_gallery import sample_gallery
+from nn_interpretability.study.uncertainty_figures import (
+    before_and_after,
+    evidence_curve,
+    reliability_diagrams,
+    turned_maps,
+)
 
 
 def sources(definition: Mapping[str, Any]) -> list[str]:
@@ -61,6 +68,8 @@ def assemble(
         picture, and of the three covered ones with the lowest probability of its class), ``difference`` (as ``maps``,
         and below the first two panels what the second has more than the first, on a scale of its own),
         ``gradient_path`` (curves of how gradients change from the first picture of a panel to its last),
+        ``turned_maps`` (maps of several models for one picture at several angles, each row on a scale of its own),
+        ``evidence_curve``, ``reliability`` or ``before_and_after`` (of products other than attributions),
         ``dreams_of_layers``, ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique
         of DeepDream left out), ``activation_views`` (filters and activation maps) or ``samples`` (of generative models,
         by class).
@@ -98,6 +107,10 @@ _KINDS: Mapping[str, _Kind] = {
     "worst_occlusions": (worst_occlusions, write_panel_group),
     "difference": (difference_group, write_panel_group),
     "gradient_path": (gradient_path, write_curves),
+    "turned_maps": (turned_maps, write_panel_group),
+    "evidence_curve": (evidence_curve, write_curve),
+    "reliability": (reliability_diagrams, write_reliability),
+    "before_and_after": (before_and_after, write_panel_group),
     "dreams_of_layers": (dreams_of_layers, write_gallery),
     "dreams_of_channels": (dreams_of_channels, write_gallery),
     "dreams_without": (dreams_without, write_gallery),
@@ -111,4 +124,7 @@ _SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attribut
     "dreams_without": "leave_one_out/1",
     "activation_views": "activation_views/1",
     "samples": "samples/1",
+    "evidence_curve": "evidence/1",
+    "reliability": "calibration/1",
+    "before_and_after": "calibration/1",
 }

@@ -72,6 +72,8 @@ def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, s
 def measure_models(cards: Mapping[str, Path | str], output_csv: Path | str) -> None:
     """The quality of models on test and validation data, from their cards: ``test.accuracy``, ``test.nll``, ...
 
+    For evidential networks also ``test.abstentions`` (a count), ``test.mean_uncertainty`` and what else there is.
+
     Parameters
     ----------
     cards, output_csv
@@ -84,7 +86,33 @@ def measure_models(cards: Mapping[str, Path | str], output_csv: Path | str) -> N
         for part in ("test", "validation")
         for metric in ("accuracy", "nll", "ece")
     ]
+    rows += [
+        {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": value}
+        for name, card in read.items()
+        for part in ("test", "validation")
+        for metric, value in card[part].get("evidential", {}).items()
+        if value is not None
+    ]
     _write(output_csv, [pd.DataFrame(rows)])
+
+
+def write_measures(measures: Mapping[str, Mapping[str, float | None]], output_csv: Path | str) -> None:
+    """Write measures that belong to a model as a whole; what could not be measured (None) has no row.
+
+    Parameters
+    ----------
+    measures
+        Value by metric, by model.
+    output_csv
+        The part of the table.
+    """
+    rows = [
+        {"model": model, "metric": metric, "value": value}
+        for model, metrics in measures.items()
+        for metric, value in metrics.items()
+        if value is not None
+    ]
+    _write(output_csv, [pd.DataFrame(rows)] if rows else [])
 
 
 def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:

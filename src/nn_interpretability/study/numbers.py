@@ -23,6 +23,7 @@ from nn_interpretability.plotting.data import DIFFERENCE, PUBLISHED, SCHEMA, Map
 from nn_interpretability.plotting.gallery_data import KIND as GALLERY
 from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
+from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILITY_KIND, EvidenceCurve, curve_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
 from nn_interpretability.study.measurements import of_filters
@@ -89,17 +90,35 @@ def _quality(part: Mapping[str, Any], source: str) -> Numbers:
         "nll": entry(part["nll"], digits=3, source=source),
         "ece": entry(100 * part["ece"], decimals=2, unit="%", source=source),
         "n": entry(part["n"], source=source),
+        **_evidential(part, source),
     }
+
+
+def _evidential(part: Mapping[str, Any], source: str) -> Numbers:
+    """What a card says of a network that may abstain: shares in percent, ``mean_evidence`` as it is."""
+    said = dict(part.get("evidential", {}))
+    numbers: Numbers = {}
+    if said:
+        evidence = said.pop("mean_evidence")
+        share = {"abstentions": said.pop("abstentions") / part["n"], "answers": said.pop("answers") / part["n"]} | said
+        numbers = {
+            key: entry(
+                None if value is None else 100 * value, decimals=2, unit="" if value is None else "%", source=source
+            )
+            for key, value in share.items()
+        }
+        numbers["mean_evidence"] = entry(evidence, digits=3, source=source)
+    return numbers
 
 
 def numbers_of_attributions(attributions: Mapping[str, Path | str], output: Path | str) -> None:
     r"""Write what can be said of attributions: settings, conservation, where relevance went.
 
-    Keys, each behind ``attribution.<name>.``: ``method``, ``heading``, ``settings``, ``pictures``; ``background``, the
-    share of :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
-    ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the pictures; for LRP ``layers``,
-    their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
-    pictures.
+    Keys, each behind ``attribution.<name>.``: ``method``, ``heading``, ``settings``, ``probe``, ``pictures``;
+    ``background``, the share of :math:`|R|` on pixels of value zero; for methods that sum to the score
+    ``conservation.median`` and ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the
+    pictures; for LRP ``layers``, their names from output to input, and ``layers.<layer>.<part>``, in percent of the
+    score, the mean over the pictures.
     """
     numbers: Numbers = {}
     for name, path in attributions.items():
@@ -114,6 +133,7 @@ def _numbers_of_attribution(product: Product, source: str) -> Numbers:
         "method": entry(str(product.params["method"]), source=source),
         "heading": entry(words.heading, source=source),
         "settings": entry(words.settings, source=source),
+        "probe": entry(str(product.params.get("probe", "unknown")), source=source),
         "pictures": entry(len(product.arrays["output"].values), source=source),
     }
     if of_filters(product):
@@ -143,6 +163,12 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
         write_json(output, _numbers_of_strip(strip_of(product), source))
+        return
+    if product.params.get("kind") == CURVE_KIND:
+        write_json(output, _numbers_of_curve(curve_of(product), source))
+        return
+    if product.params.get("kind") == RELIABILITY_KIND:
+        write_json(output, {})  # the numbers of calibrations come from the job that makes them
         return
     if product.params.get("kind") == curves_data.KIND:
         write_json(output, _numbers_of_curves(curves_of(product), source))
@@ -187,6 +213,32 @@ def _numbers_of_strip(strip: OcclusionStrip, source: str | None) -> Numbers:
         "worst.seen_share": entry(100 * float(strip.seen_share[worst]), decimals=0, unit="%", source=source),
     }
     return {f"figure.{strip.figure}.{key}": value for key, value in numbers.items()}
+
+
+def _numbers_of_curve(curve: EvidenceCurve, source: str | None) -> Numbers:
+    """Of the first network: ``label``, ``angles``, ``first.u``, ``last.u``, ``most.u`` and its ``most.angle``.
+
+    Also ``abstains``, the number of angles without evidence; and ``last.class``, its answer at the last angle; and of
+    the second network ``ordinary.last.class`` and ``ordinary.lowest``, its smallest largest probability.
+    """
+    source = source or f"figures/data/{curve.figure}.h5"
+    uncertainty = curve.uncertainty[0]
+    most = int(uncertainty.argmax())
+    numbers = {
+        "label": entry(curve.label, source=source),
+        "angles": entry(len(curve.angle), source=source),
+        "first.u": entry(100 * float(uncertainty[0]), decimals=0, unit="%", source=source),
+        "last.u": entry(100 * float(uncertainty[-1]), decimals=0, unit="%", source=source),
+        "most.u": entry(100 * float(uncertainty[most]), decimals=0, unit="%", source=source),
+        "most.angle": entry(float(curve.angle[most]), decimals=0, source=source),
+        "abstains": entry(int((uncertainty >= 1).sum()), source=source),
+        "last.class": entry(int(curve.probability[0, -1].argmax()) if uncertainty[-1] < 1 else None, source=source),
+    }
+    if len(curve.headings) > 1:
+        largest = curve.probability[1].max(axis=1)
+        numbers["ordinary.last.class"] = entry(int(curve.probability[1, -1].argmax()), source=source)
+        numbers["ordinary.lowest"] = entry(100 * float(largest.min()), decimals=0, unit="%", source=source)
+    return {f"figure.{curve.figure}.{key}": value for key, value in numbers.items()}
 
 
 def _numbers_of_curves(curves: Curves, source: str | None) -> Numbers:
