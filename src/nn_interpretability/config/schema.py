@@ -328,6 +328,7 @@ def _deepdream() -> Schema:
             "size": {"type": ["integer", "null"], "minimum": 32, "default": None},
             "crops": {"type": ["integer", "null"], "minimum": 1, "default": None},
             "learning_rate": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None},
+            "noise": {"type": ["number", "null"], "minimum": 0, "default": None, "description": "for leave_one_out"},
             "penalty": {"type": ["number", "null"], "default": None, "description": "for leave_one_out"},
         },
         required=("name", "layers", "channel_layer", "channels"),

@@ -57,7 +57,7 @@ def prepare(
         The configuration's ``data.local`` and ``data.download``.
     models
         The list: ``name``, ``layers`` (two), ``channel_layer``, ``channels`` (two), and optionally ``weights``,
-        ``size``, ``crops``, ``learning_rate``, ``penalty``, which then hold instead of those of the dreams.
+        ``size``, ``crops``, ``learning_rate``, ``noise``, ``penalty``, which then hold instead of those of the dreams.
     trained
         Architecture and weights of the networks that the workflow trains, by name.
     provenance

@@ -56,7 +56,7 @@ def leave_one_out(
     product = read_hdf5(photograph_h5, schema=dream_inputs.SCHEMA)
     entry = product.params["model"]["entry"]
     model, normalisation = network_of(product.params["model"], weights, device)
-    settings = with_own(settings, entry, "size", "crops", "learning_rate", "penalty")
+    settings = with_own(settings, entry, "size", "crops", "learning_rate", "noise", "penalty")
     tile, crop = settings["tile"], int(settings["crop"])
     if tile is None or tile >= crop:
         raise ConfigError(
