@@ -13,10 +13,15 @@ from workflow_runs import REPOSITORY
 def rules_in(text: str) -> dict[str, str]:
     """Return the rules of a file by name; those made in a loop by what their names have in common."""
     plain = re.findall(r"^rule (\w+):\n((?:    .*\n|\n(?=    ))+)", text, flags=re.MULTILINE)
-    made = re.findall(r"^    rule:\n((?:        .*\n|\n(?=        ))+)", text, flags=re.MULTILINE)
-    named = [(re.match(r'        name:\n            f"([a-z_]+)_\{', body), body) for body in made]
-    assert all(name for name, _ in named)
-    return dict(plain) | {name.group(1): textwrap.indent(textwrap.dedent(body), "    ") for name, body in named if name}
+    inner = re.findall(r"^    rule ?(\w*):\n((?:        .*\n|\n(?=        ))+)", text, flags=re.MULTILINE)
+    inner = [(name or _common_name(body), textwrap.indent(textwrap.dedent(body), "    ")) for name, body in inner]
+    return dict(plain) | dict(inner)
+
+
+def _common_name(body: str) -> str:
+    found = re.match(r'        name:\n            f"([a-z_]+)_\{', body)
+    assert found is not None
+    return found.group(1)
 
 
 RULES = {
@@ -56,7 +61,7 @@ def test_a_script_is_thin_and_reads_no_configuration(script: Path) -> None:
 
 
 def test_rules_without_a_job_only_name_a_target() -> None:
-    assert RULES.keys() - JOBS.keys() == {"models", "attributions", "metrics", "figures", "report"}
+    assert RULES.keys() - JOBS.keys() == {"models", "generators", "attributions", "metrics", "figures", "report"}
 
 
 def test_the_snakefile_is_a_table_of_contents() -> None:

@@ -36,7 +36,7 @@ def test_what_the_project_ships_is_right(name: str) -> None:
 @pytest.mark.parametrize(
     ("config", "path", "complaint", "allowed", "suggestion"),
     [
-        ({"sed": 1}, "sed", "is not a known key", "attributions, data, deepdream, device", "'seed'"),
+        ({"sed": 1}, "sed", "is not a known key", "attributions, calibrations, data, deepdream", "'seed'"),
         ({"device": "gpu"}, "device", "'gpu' is not allowed", "'auto' or 'cpu' or 'cuda'", "'cpu'"),
         ({"seed": -1}, "seed", "-1 is not allowed", "a whole number (at least 0)", ""),
         ({"seed": 1.5}, "seed", "1.5 is not allowed", "a whole number (at least 0)", ""),
@@ -255,7 +255,7 @@ def test_what_is_said_stays_and_entries_are_filled_up() -> None:
     }
 
 
-THERE_ALONE = {"attributions", "evidence", "calibrations", "figures"}
+THERE_ALONE = {*SHOWN, "deepdream", "figures"}
 
 
 def test_the_study_says_what_holds_without_it() -> None:
