@@ -385,11 +385,14 @@ def _difference(group: PanelGroup) -> dict[str, float]:
 
 
 def _apart(group: PanelGroup) -> dict[str, float]:
+    """How far each row is from the row above; a row below an empty one (all zero, or too small to be told) is left out."""
     rows = [row for row in group.blocks[0].rows if row.name != DIFFERENCE]
-    return {
-        f"apart.{row.name}": float(np.abs(row.values - above.values).max() / (np.abs(above.values).max() or 1.0))
-        for above, row in itertools.pairwise(rows)
-    }
+    found = {}
+    for above, row in itertools.pairwise(rows):
+        size = float(np.abs(above.values).max())
+        if size > np.finfo(np.float32).tiny:
+            found[f"apart.{row.name}"] = float(np.abs(row.values.astype(np.float64) - above.values).max()) / size
+    return found
 
 
 def _smallest(measure: Callable[[FloatArray, FloatArray], float], one: MapRow, other: MapRow) -> float:
