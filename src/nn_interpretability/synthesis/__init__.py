@@ -1,0 +1,1 @@
+"""Pictures that a model answers to: synthesised by ascent, instead of explained."""
