@@ -32,13 +32,17 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.simple_taylor import SimpleTaylor
     from nn_interpretability.methods.smoothgrad import SmoothGrad
     from nn_interpretability.models.gap_head import with_gap_head
+    from nn_interpretability.synthesis.activation_maps import ActivationMaps, filters_of
+    from nn_interpretability.synthesis.deepdream import DeepDream
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "ActivationMaps": "nn_interpretability.synthesis.activation_maps",
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
     "Deconvolution": "nn_interpretability.methods.deconvolution",
+    "DeepDream": "nn_interpretability.synthesis.deepdream",
     "DeepLIFT": "nn_interpretability.methods.deeplift",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
@@ -53,14 +57,17 @@ _PUBLIC = {
     "Saliency": "nn_interpretability.methods.saliency",
     "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
     "SmoothGrad": "nn_interpretability.methods.smoothgrad",
+    "filters_of": "nn_interpretability.synthesis.activation_maps",
     "with_gap_head": "nn_interpretability.models.gap_head",
 }
 
 __all__ = [
     "CAM",
     "LRP",
+    "ActivationMaps",
     "Attribution",
     "Deconvolution",
+    "DeepDream",
     "DeepLIFT",
     "DeepTaylor",
     "ExpectedGradients",
@@ -75,6 +82,7 @@ __all__ = [
     "SimpleTaylor",
     "SmoothGrad",
     "__version__",
+    "filters_of",
     "with_gap_head",
 ]
 

@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_explain(commands.add_parser("explain", help="explain what a model sees in a picture"))
     methods = commands.add_parser("methods", help="print the methods, with what each needs")
-    methods.set_defaults(run=lambda _: _list_methods())
+    methods.add_argument("--study", action="store_true", help="those too that are for comparisons within the study")
+    methods.set_defaults(run=lambda given: _list_methods(study=given.study))
     verify = commands.add_parser("verify", help="check every file of a results folder")
     verify.add_argument("--set-aside", action="store_true", help="rename broken files, so that a run makes them anew")
     verify.add_argument("results", metavar="RESULTS", type=Path, help="the folder, for example results")
@@ -164,10 +165,10 @@ def _summary(explained: Attribution, given: argparse.Namespace) -> str:
 # methods, verify, config -----------------------------------------------------------------------------------------
 
 
-def _list_methods() -> int:
-    from nn_interpretability.registry import METHODS
+def _list_methods(*, study: bool = False) -> int:
+    from nn_interpretability.registry import METHODS, configurable
 
-    for name, entry in sorted(METHODS.items()):
+    for name, entry in sorted((configurable() if study else METHODS).items()):
         print(name)
         for line in (entry.summary, f"needs {entry.needs}", *_parameter_words(entry.parameters)):
             print(textwrap.fill(line, width=100, initial_indent="    ", subsequent_indent="        "))

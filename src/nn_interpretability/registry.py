@@ -317,7 +317,7 @@ def _method_of(methods: Mapping[str, MethodEntry]) -> JSONSchema:
         }
         for name, method in sorted(methods.items())
     ]
-    return {**schema, "description": f"the method to smooth; {_DEFAULT_BASE} if left out", "allOf": cases}
+    return {**schema, "description": f"the method around which it goes; {_DEFAULT_BASE} if left out", "allOf": cases}
 
 
 METHODS["smoothgrad"] = MethodEntry(
@@ -338,17 +338,76 @@ METHODS["smoothgrad"] = MethodEntry(
 )
 
 
+_MODES = ["no_rule", "rescale", "reveal_cancel", "linear", "linear_rescale", "linear_reveal_cancel"]
+_TRANSPOSED_POOLING = {
+    "enum": ["winner", "average"],
+    "description": "as built, or every max-pool taken for an average on the way back",
+}
+
+STUDY_METHODS: dict[str, MethodEntry] = {
+    "deeplift_mode": MethodEntry(
+        module="nn_interpretability.study.deeplift_modes",
+        name="DeepLIFTMode",
+        summary="DeepLIFT in one of the six modes of the 2020 study, with correct mathematics",
+        needs="what deeplift needs",
+        parameters=_object(
+            {
+                "mode": {"enum": _MODES},
+                "reference": _REFERENCE,
+                "pool_order": {"enum": ["relu_first", "as_built"]},
+                "strict": _STRICT,
+            },
+            "mode",
+        ),
+    ),
+    "deeplift_as_published": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="PublishedDeepLIFT",
+        summary="DeepLIFT as the 2020 study published it: wrong",
+        needs="linear layers, ReLUs and pooling",
+        parameters=_object({"mode": {"enum": _MODES}}, "mode"),
+    ),
+    "lrp_transposed": MethodEntry(
+        module="nn_interpretability.study.lrp_transposed",
+        name="TransposedLRP",
+        summary="LRP-0 layer by layer through transposed layers: slow, literal, equal to LRP-0",
+        needs="convolutions, max-pools, ReLUs and linear layers that run one after the other",
+        parameters=_object({"pooling": _TRANSPOSED_POOLING}),
+    ),
+    "lrp_transposed_as_published": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="PublishedTransposedLRP",
+        summary="LRP-0 through transposed layers as the 2020 study published it: wrong",
+        needs="what lrp_transposed needs",
+        parameters=_object({"pooling": _TRANSPOSED_POOLING, "random_biases": {"type": "boolean"}, "seed": _SEED}),
+    ),
+    "training_mode_left_on": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="TrainingModeLeftOn",
+        summary="a method on a network in training mode, as the 2020 study left its networks: wrong",
+        needs="what the method needs; dropout or batch norm, else nothing is different",
+        parameters=_object({"of": _method_of(METHODS), "seed": _SEED}),
+    ),
+}
+"""Methods for comparisons within the study. A configuration may name them; lists for users leave them out."""
+
+
 def method_entry(name: str) -> MethodEntry:
-    """The entry of the method called ``name``.
+    """The entry of the method called ``name``, of the study's own methods too.
 
     Raises
     ------
     ConfigError
         If no method has this name; the message lists the names.
     """
-    if name not in METHODS:
+    if name not in configurable():
         raise ConfigError(f"There is no method {name!r}. The methods are: {', '.join(sorted(METHODS))}.")
-    return METHODS[name]
+    return configurable()[name]
+
+
+def configurable() -> Mapping[str, MethodEntry]:
+    """All methods that a configuration may name: the public ones, and those of the study alone."""
+    return {**METHODS, **STUDY_METHODS}
 
 
 def method_modules(name: str, parameters: Mapping[str, Any]) -> list[str]:

@@ -82,7 +82,7 @@ def make_results(folder: Path) -> Results:
             values = np.concatenate([values, waves(samples=14, phase=phase)])
             values[1:] = values[0]
             score = np.ones(17)
-        if entry.get("parameters", {}).get("mode"):
+        if entry["method"] == "deconvolution" and entry.get("parameters", {}).get("mode"):
             paths[name] = write_filters(folder / f"attributions/{name}.h5", entry["parameters"])
             continue
         paths[name] = write_attribution(

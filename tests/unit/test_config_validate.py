@@ -10,6 +10,7 @@ import pytest
 from nn_interpretability.config.files import merged, read_config
 from nn_interpretability.config.problems import Problem
 from nn_interpretability.config.schema import config_schema
+from nn_interpretability.config.shown import SHOWN
 from nn_interpretability.config.validate import check_parameters, checked, problems_of, with_defaults
 from nn_interpretability.errors import ConfigError
 
@@ -35,7 +36,7 @@ def test_what_the_project_ships_is_right(name: str) -> None:
 @pytest.mark.parametrize(
     ("config", "path", "complaint", "allowed", "suggestion"),
     [
-        ({"sed": 1}, "sed", "is not a known key", "attributions, data, device", "'seed'"),
+        ({"sed": 1}, "sed", "is not a known key", "attributions, data, deepdream, device", "'seed'"),
         ({"device": "gpu"}, "device", "'gpu' is not allowed", "'auto' or 'cpu' or 'cuda'", "'cpu'"),
         ({"seed": -1}, "seed", "-1 is not allowed", "a whole number (at least 0)", ""),
         ({"seed": 1.5}, "seed", "1.5 is not allowed", "a whole number (at least 0)", ""),
@@ -102,8 +103,8 @@ def test_what_the_project_ships_is_right(name: str) -> None:
         (
             {"figures": {"fig12": {"panels": ["a"]}}},
             "figures.fig12.panels[0]",
-            "'a' is not a name under attributions",
-            "the names under attributions, which is empty",
+            f"'a' is not a name under {' or '.join(SHOWN)}",
+            f"the names under {' or '.join(SHOWN)}, which is empty",
             "",
         ),
         ({"figures": {"fig99": {"panels": []}}}, "figures.fig99", "is not a known key", "fig06, fig07", "'fig"),
@@ -218,7 +219,7 @@ def test_what_is_said_stays_and_entries_are_filled_up() -> None:
 
 def test_the_study_says_what_holds_without_it() -> None:
     study = read_config(REPOSITORY / "config.yaml")
-    silent = {key: value for key, value in study.items() if key not in {"attributions", "figures"}}
+    silent = {key: value for key, value in study.items() if key not in {*SHOWN, "deepdream", "figures"}}
     filled = checked({})
     for key, only in (("models", "cnn"), ("probes", "digits")):  # what else the study has is said there alone
         silent[key] = {only: silent[key][only]}

@@ -7,9 +7,7 @@ localrules:
 
 rule measure_method:
     input:
-        attributions=lambda wildcards: expand(
-            rules.attribute.output.attribution, attribution=METHODS[wildcards.method]
-        ),
+        attributions=lambda wildcards: expand(ATTRIBUTION, attribution=METHODS[wildcards.method]),
     output:
         metrics="<results>/metrics/methods/{method}.csv",
         numbers="<results>/numbers/methods/{method}.json",
@@ -55,6 +53,7 @@ rule collect_metrics:
         parts=[
             *expand(rules.measure_model.output.metrics, model=config["models"]),
             *expand(rules.measure_method.output.metrics, method=METHODS),
+            *GENERATOR_METRICS,
         ],
     output:
         table=report("<results>/metrics.csv", caption="../report/metrics.rst", category="Measurements"),

@@ -16,7 +16,8 @@ rule numbers:
         parts=[
             *expand(rules.measure_model.output.numbers, model=config["models"]),
             *expand(rules.measure_method.output.numbers, method=METHODS),
-            *expand(rules.figure_data.output.numbers, figure=config["figures"]),
+            *GENERATOR_NUMBERS,
+            *expand(FIGURE_NUMBERS, figure=config["figures"]),
         ],
     output:
         run="<results>/numbers/run.json",
@@ -55,11 +56,16 @@ rule timings:
             "prepare_digits": str(rules.prepare_digits.benchmark),
             **benchmarks_of("select_probes", "probe", config["probes"]),
             **benchmarks_of("train_model", "model", config["models"]),
-            **benchmarks_of("attribute", "attribution", config["attributions"]),
+            **benchmarks_of("train_generator", "generator", config["generators"]),
+            **(
+                {"sample_generators": str(rules.sample_generators.benchmark)} if config["generators"] else {}
+            ),
+            **benchmarks_of("dream", "dream", config["dreams"]),
+            **benchmarks_of_rules(f"attribute_{model}_{method}" for model, method in ATTRIBUTION_JOBS),
+            **benchmarks_of_rules(f"figure_data_{section}" for section in SECTIONS),
+            **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
             **benchmarks_of("measure_method", "method", METHODS),
             **benchmarks_of("measure_model", "model", config["models"]),
-            **benchmarks_of("figure_data", "figure", config["figures"]),
-            **benchmarks_of("draw_figure", "figure", config["figures"]),
             "numbers": str(rules.numbers.benchmark),
         },
     script:
@@ -71,7 +77,7 @@ rule tables:
         numbers=rules.numbers.output.merged,
         timings=rules.timings.output.timings,
         cards=expand(rules.train_model.output.card, model=config["models"]),
-        sidecars=expand(rules.draw_figure.output.sidecar, figure=config["figures"]),
+        sidecars=expand(FIGURE, figure=config["figures"], kind="json"),
     output:
         numbers="<results>/report/numbers.tex",
         tables=expand("<results>/report/tables/{table}.tex", table=TABLES),
@@ -95,7 +101,7 @@ rule report_pdf:
         sources=source_files("report"),
         numbers=rules.tables.output.numbers,
         tables=rules.tables.output.tables,
-        figures=expand(rules.draw_figure.output.pdf, figure=config["figures"]),
+        figures=expand(FIGURE, figure=config["figures"], kind="pdf"),
     output:
         pdf="<results>/report/report.pdf",
     log:
@@ -116,6 +122,7 @@ rule report_html:
     input:
         rules.figures.input,
         rules.models.input,
+        rules.generators.input,
         rules.metrics.input,
     output:
         zip="<results>/report/report.zip",
@@ -129,7 +136,7 @@ rule report_html:
     params:
         code=code_digest("nn_interpretability.reporting.html"),
         config=config,
-        targets=["figures", "models", "metrics"],
+        targets=["figures", "models", "generators", "metrics"],
     script:
         "../../scripts/report_html.py"
 
@@ -139,12 +146,16 @@ rule manifest:
         rules.prepare_digits.output,
         expand(rules.select_probes.output, probe=config["probes"]),
         rules.models.input,
+        rules.generators.input,
+        expand("<results>/generators/{generator}/samples.h5", generator=config["generators"]),
         rules.attributions.input,
+        expand(rules.dream.output, dream=config["dreams"]),
+        expand(rules.activation_views.output, view=config["activation_views"]),
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,
         rules.collect_metrics.output,
-        expand(rules.figure_data.output.data, figure=config["figures"]),
+        expand(FIGURE_DATA, figure=config["figures"]),
         rules.figures.input,
     output:
         manifest="<results>/manifest.json",

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from nn_interpretability.models.build import architectures
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import configurable
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
 FIGURES = (
+    "fig04",
+    "fig05",
     "fig06",
     "fig07",
     "fig08",
@@ -33,6 +35,13 @@ FIGURES = (
     "fig15",
     "fig16",
     "fig17",
+    "bicubic",
+    "fluctuation",
+    "modes",
+    "transposed",
+    "samples",
+    "dreams_without",
+    "activation_views",
 )
 
 
@@ -69,7 +78,14 @@ def config_schema() -> Schema:
                 "data": _data(),
                 "models": _named(_model(), default={"cnn": {}}, description="networks to train"),
                 "probes": _named(_probe(), default={"digits": {}}, description="sets of pictures to explain"),
-                "attributions": _named(_attribution(), default={}, description="one job each"),
+                "attributions": _named(_attribution(), default={}, description="one job per model and method"),
+                "generators": _generators(),
+                "samples": _samples(),
+                "deepdream": _deepdream(),
+                "dreams": _named(_dream(), default={}, description="dreams over the photograph, one job each"),
+                "activation_views": _named(
+                    _activation_view(), default={}, description="activation maps and filters of a network, one job each"
+                ),
                 "figures": _figures(),
             }
         ),
@@ -145,12 +161,16 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
-    kinds = {"enum": ["first_of_class", "class_means", "occlusions"], "default": "first_of_class"}
+    kinds = {
+        "enum": ["first_of_class", "class_means", "occlusions", "noise_path", "noise_path_published"],
+        "default": "first_of_class",
+    }
     return _object(
         {
             "kind": {
                 **kinds,
-                "description": "of each class the first training picture, or the mean; or a 1 under a white window",
+                "description": "of each class the first training picture, or the mean; a 1 under a white window; "
+                "or a 1 with a growing share of noise",
             }
         }
     )
@@ -159,7 +179,7 @@ def _probe() -> Schema:
 def _attribution() -> Schema:
     schema = _object(
         {
-            "method": {"enum": sorted(METHODS), "description": "see nn-interpretability methods"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
             "model": {"type": "string", "default": "cnn", "description": "a name under models"},
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
             "target": {
@@ -177,9 +197,150 @@ def _attribution() -> Schema:
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
             "then": {"properties": {"parameters": dict(method.parameters)}},
         }
-        for name, method in sorted(METHODS.items())
+        for name, method in sorted(configurable().items())
     ]
     return schema
+
+
+def _generators() -> Schema:
+    whole = {"type": "integer", "minimum": 1}
+    above_zero = {"type": "number", "exclusiveMinimum": 0}
+    not_negative = {"type": "number", "minimum": 0}
+
+    def adversarial(epochs: int, penalty: float) -> Schema:
+        return _object(
+            {
+                "epochs": {**whole, "default": epochs},
+                "batch_size": {**whole, "minimum": 2, "default": 64},
+                "generator_learning_rate": {**above_zero, "default": 0.002},
+                "discriminator_learning_rate": {**above_zero, "default": 0.001},
+                "gradient_penalty": {
+                    **not_negative,
+                    "default": penalty,
+                    "description": "on the discriminator's gradient at real pictures",
+                },
+                "class_information": {
+                    **not_negative,
+                    "default": 0.5,
+                    "description": "reward per nat of mutual information between code and class",
+                },
+            }
+        )
+
+    rbm = _object(
+        {
+            "epochs": {**whole, "default": 12},
+            "batch_size": {**whole, "default": 100, "description": "pictures per step, and Markov chains"},
+            "learning_rate": {**above_zero, "default": 0.003},
+            "weight_decay": {**not_negative, "default": 0.0001},
+            "gibbs_steps": {**whole, "default": 3, "description": "of each chain between two steps of training"},
+            "sigma": {**above_zero, "default": 0.3, "description": "standard deviation of a pixel, given the rest"},
+        }
+    )
+    return _object({"gan": adversarial(12, 10), "dcgan": adversarial(2, 3), "rbm": rbm}) | {
+        "default": {},
+        "description": "generative models of the digits to train; what is not listed is not trained",
+    }
+
+
+def _samples() -> Schema:
+    return _object(
+        {
+            "judge": {
+                "type": "string",
+                "default": "all_conv_cnn",
+                "description": "a name under models: the classifier that judges samples of the generators",
+            },
+            "confidence": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "exclusiveMaximum": 1,
+                "default": 0.9,
+                "description": "probability above which the judge accepts a sample",
+            },
+            "count": {"type": "integer", "minimum": 2, "default": 1000, "description": "images of each generator"},
+            "chains": {"type": "integer", "minimum": 2, "default": 200, "description": "Markov chains of the RBM"},
+        }
+    ) | {"default": {}}
+
+
+def _deepdream() -> Schema:
+    layer = {"type": "string", "minLength": 1}
+    channels = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
+    network = _object(
+        {
+            "name": {**layer, "description": "a network that the workflow trains, or one of torchvision"},
+            "weights": {
+                "type": ["string", "null"],
+                "minLength": 1,
+                "default": None,
+                "description": "file with its weights; null: see reference/sources.yaml",
+            },
+            "layers": {"type": "array", "items": layer, "minItems": 2, "maxItems": 2},
+            "channel_layer": layer,
+            "channels": {"oneOf": [channels, {"const": "strongest"}], "description": "two, or strongest"},
+            "size": {"type": ["integer", "null"], "minimum": 32, "default": None},
+            "crops": {"type": ["integer", "null"], "minimum": 1, "default": None},
+            "penalty": {"type": ["number", "null"], "default": None},
+        },
+        required=("name", "layers", "channel_layer", "channels"),
+    )
+    return _object({"models": {"type": "array", "items": network, "default": []}}) | {
+        "default": {},
+        "description": "networks to dream with, in order of preference: the first whose weights can be had",
+    }
+
+
+def _dream() -> Schema:
+    octaves = {"type": "array", "items": {"type": "integer"}, "minItems": 1}
+    return _object(
+        {
+            "kind": {
+                "enum": ["views", "leave_one_out"],
+                "default": "views",
+                "description": "two layers and two channels, or crops with each of the five techniques left out",
+            },
+            "size": {
+                "type": "integer",
+                "minimum": 32,
+                "default": 480,
+                "description": "longest side, in pixels, that the photograph is shrunk to",
+            },
+            "octaves": {
+                "oneOf": [{"type": "integer", "minimum": 1}, octaves],
+                "default": 5,
+                "description": "how many, or the exponents of the scale",
+            },
+            "octave_scale": {"type": "number", "exclusiveMinimum": 1, "default": 1.5},
+            "steps": {"type": "integer", "minimum": 1, "default": 10, "description": "steps in each octave"},
+            "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.05},
+            "roll": {"type": "boolean", "default": True},
+            "tile": {"type": ["integer", "null"], "minimum": 64, "default": 512},
+            "overlap": {"type": "integer", "minimum": 0, "default": 32},
+            "noise": {"type": "number", "minimum": 0, "default": 0.0},
+            "penalty": {"type": "number", "default": 0.0},
+            "crops": {"type": "integer", "minimum": 1, "default": 6, "description": "for leave_one_out"},
+            "crop": {"type": "integer", "minimum": 65, "default": 128, "description": "for leave_one_out: their side"},
+        }
+    )
+
+
+def _activation_view() -> Schema:
+    return _object(
+        {
+            "model": {"type": "string", "default": "cnn", "description": "a name under models"},
+            "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
+            "layers": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "description": "layers of the network, the first a convolution",
+            },
+            "picture": {"type": "integer", "minimum": 0, "default": 0, "description": "which picture of the probe"},
+            "count": {"type": "integer", "minimum": 1, "default": 10, "description": "units shown of each layer"},
+        },
+        required=("layers",),
+    )
 
 
 def _figures() -> Schema:
@@ -195,12 +356,25 @@ def _figures() -> Schema:
                     "filters",
                     "occlusion",
                     "worst_occlusions",
+                    "difference",
+                    "gradient_path",
+                    "samples",
+                    "dreams_of_layers",
+                    "dreams_of_channels",
+                    "dreams_without",
+                    "activation_views",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
                 "reconstructions on a scale each, one map per filter of a layer",
             },
-            "panels": {**names, "minItems": 1, "description": "names under attributions, left to right"},
+            "section": {
+                "type": "string",
+                "pattern": NAME,
+                "default": "figures",
+                "description": "part of the report; the figures of one section are one job",
+            },
+            "panels": {**names, "minItems": 1, "description": "names of what is shown, left to right"},
             "published": {
                 **names,
                 "default": [],

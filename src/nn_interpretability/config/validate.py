@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from nn_interpretability.config.files import repeated_keys
 from nn_interpretability.config.problems import Problem, from_schema_error, joined, unknown_name
 from nn_interpretability.config.schema import Schema, config_schema
+from nn_interpretability.config.shown import SHOWN, names_to_show
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.registry import method_entry
 
@@ -85,20 +86,39 @@ def with_defaults(value: Any, schema: Schema) -> Any:
 
 def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Find models, probes and attributions that are used but nowhere defined, which a schema cannot say."""
-    attributions = _mapping(config, "attributions")
-    for name in attributions:
-        for key, section in (("model", "models"), ("probe", "probes")):
-            value, known = _mapping(attributions, name).get(key), list(_mapping(config, section))
-            if isinstance(value, str) and value not in known:
-                yield unknown_name(joined(["attributions", name, key]), value, known, section)
+    yield from _models_and_probes_that_are_not_there(config)
+    yield from _judge_that_is_not_there(config)
+    shown = names_to_show(config)
+    for name, sections in shown.items():
+        if len(sections) > 1:
+            complaint = f"is the name of an entry under {' and under '.join(sections)}"
+            yield Problem(
+                joined([sections[-1], name]), complaint, "a name of its own, since figures call it by its name"
+            )
     figures = _mapping(config, "figures")
     for figure in figures:
         for key in ("panels", "published"):
             panels = _mapping(figures, figure).get(key)
             for index, panel in enumerate(panels if isinstance(panels, list) else []):
-                if isinstance(panel, str) and panel not in attributions:
+                if isinstance(panel, str) and panel not in shown:
                     path = joined(["figures", figure, key, index])
-                    yield unknown_name(path, panel, list(attributions), "attributions")
+                    yield unknown_name(path, panel, list(shown), " or ".join(SHOWN))
+
+
+def _judge_that_is_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
+    judge, models = _mapping(config, "samples").get("judge"), list(_mapping(config, "models"))
+    if _mapping(config, "generators") and isinstance(judge, str) and judge not in models:
+        yield unknown_name("samples.judge", judge, models, "models")
+
+
+def _models_and_probes_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for users in ("attributions", "activation_views"):
+        entries = _mapping(config, users)
+        for name in entries:
+            for key, section in (("model", "models"), ("probe", "probes")):
+                value, known = _mapping(entries, name).get(key), list(_mapping(config, section))
+                if isinstance(value, str) and value not in known:
+                    yield unknown_name(joined([users, name, key]), value, known, section)
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

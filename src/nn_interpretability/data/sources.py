@@ -187,10 +187,11 @@ def read_local(file: SourceFile, path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         content, digest = None, f"none: it cannot be read ({error})"
     if content is None or digest != file.sha256:
+        origin = f" (for instance from {file.urls[0]})" if file.urls else ""
         raise DataError(
             f"The data file {path} is not the published {file.name}: the SHA-256 of its content is {digest}, "
-            f"expected {file.sha256} ({file.size} bytes). It was not used, and not changed. Replace it "
-            f"(for instance from {file.urls[0]}), or point data.local and {ENVIRONMENT_VARIABLE} to another "
+            f"expected {file.sha256} ({file.size} bytes). It was not used, and not changed. Replace it"
+            f"{origin}, or point data.local and {ENVIRONMENT_VARIABLE} to another "
             "folder, or to none for a download."
         )
     return content

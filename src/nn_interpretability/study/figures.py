@@ -7,12 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.plotting.curves_data import write_curves
 from nn_interpretability.plotting.data import write_panel_group
+from nn_interpretability.plotting.gallery_data import write_gallery
 from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
+from nn_interpretability.study.differences import difference_group
+from nn_interpretability.study.fluctuation import gradient_path
+from nn_interpretability.study.galleries import (
+    activation_views,
+    dreams_of_channels,
+    dreams_of_layers,
+    dreams_without,
+)
 from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
+from nn_interpretability.study.sample_gallery import sample_gallery
+
+
+def sources(definition: Mapping[str, Any]) -> list[str]:
+    """Names of what a figure shows, in the order of its definition, each once."""
+    return list(dict.fromkeys([*definition["panels"], *definition.get("published", [])]))
 
 
 def assemble(
@@ -30,7 +46,8 @@ def assemble(
     figure
         Name of the figure, such as ``fig12``.
     attributions
-        File (schema ``attribution/1``) of each attribution that the definition names.
+        File of each product that the definition names: attributions (schema ``attribution/1``), unless the kind is
+        about something else.
     output
         The figure data file.
     definition
@@ -40,8 +57,13 @@ def assemble(
         each row may explain another model), ``overlay_by_row`` (the same, each row on a scale of its own),
         ``reconstructions`` (each row on a scale of its own, each block with its own pictures) ``filters`` (one map
         per filter of a layer, for the first picture), ``occlusion`` (the first panel explains a picture under each
-        position of a window, the others are occlusion maps of that picture) or ``worst_occlusions`` (maps of that
-        picture, and of the three covered ones with the lowest probability of its class).
+        position of a window, the others are occlusion maps of that picture), ``worst_occlusions`` (maps of that
+        picture, and of the three covered ones with the lowest probability of its class), ``difference`` (as ``maps``,
+        and below the first two panels what the second has more than the first, on a scale of its own),
+        ``gradient_path`` (curves of how gradients change from the first picture of a panel to its last),
+        ``dreams_of_layers``, ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique
+        of DeepDream left out), ``activation_views`` (filters and activation maps) or ``samples`` (of generative models,
+        by class).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -53,12 +75,14 @@ def assemble(
     BrokenProductError
         If an attribution file is damaged.
     """
-    named: list[str] = [*definition["panels"], *definition.get("published", [])]
+    named = sources(definition)
     missing = sorted(set(named) - set(attributions))
     if missing:
         raise ConfigError(f"{figure} shows {', '.join(missing)}, but no such attribution was computed.")
-    products = {name: read_hdf5(attributions[name], schema="attribution/1") for name in named}
-    build, write = _KINDS[definition.get("kind", "maps")]
+    kind = definition.get("kind", "maps")
+    schema = _SCHEMAS.get(kind, "attribution/1")
+    products = {name: read_hdf5(attributions[name], schema=schema) for name in named}
+    build, write = _KINDS[kind]
     origins = {name: product.provenance for name, product in products.items()}
     write(Path(output), build(figure, products, definition), provenance={**provenance, "attributions": origins})
 
@@ -72,4 +96,19 @@ _KINDS: Mapping[str, _Kind] = {
     "filters": (filter_group, write_panel_group),
     "occlusion": (occlusion_strip, write_strip),
     "worst_occlusions": (worst_occlusions, write_panel_group),
+    "difference": (difference_group, write_panel_group),
+    "gradient_path": (gradient_path, write_curves),
+    "dreams_of_layers": (dreams_of_layers, write_gallery),
+    "dreams_of_channels": (dreams_of_channels, write_gallery),
+    "dreams_without": (dreams_without, write_gallery),
+    "activation_views": (activation_views, write_gallery),
+    "samples": (sample_gallery, write_gallery),
+}
+
+_SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attributions
+    "dreams_of_layers": "dreams/1",
+    "dreams_of_channels": "dreams/1",
+    "dreams_without": "leave_one_out/1",
+    "activation_views": "activation_views/1",
+    "samples": "samples/1",
 }

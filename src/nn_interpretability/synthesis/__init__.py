@@ -1,1 +1,1 @@
-"""Pictures that a model answers to: synthesised by ascent, instead of explained."""
+"""Pictures made by a model: what a unit, a layer or a class answers to most."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.noise import checked_seed
-from nn_interpretability.synthesis import checks
+from nn_interpretability.synthesis import hyper_parameters as hyper
 from nn_interpretability.synthesis.checkpoint import Checkpoint, key_of, plain_settings
 from nn_interpretability.synthesis.loop import Ascent, Judge, Standing, ascend
 from nn_interpretability.synthesis.objectives import Observer, log_probability, observed
@@ -118,14 +118,14 @@ class ActivationMaximization:
         if not isinstance(model, nn.Module):
             raise ConfigError(f"The model must be a torch.nn.Module, not {type(model).__name__}.")
         self.model, self.generator, self.expert = model, generator, expert
-        self.objective = checks.checked_objective(objective, layer, neuron)
-        self.bounds = checks.checked_bounds(bounds)
-        self.image_shape = checks.checked_shape(image_shape)
-        self.parametrisation = checks.checked_parametrisation(parametrisation, bounds, generator)
-        self.priors = checks.checked_priors(priors, generator, code_weight, expert, expert_weight)
-        self.steps = checks.checked_count("steps", steps, least=0)
-        self.learning_rate = checks.checked_rate(learning_rate)
-        self.threshold = checks.checked_threshold(threshold) if self.objective.of_class else None
+        self.objective = hyper.checked_objective(objective, layer, neuron)
+        self.bounds = hyper.checked_bounds(bounds)
+        self.image_shape = hyper.checked_shape(image_shape)
+        self.parametrisation = hyper.checked_parametrisation(parametrisation, bounds, generator)
+        self.priors = hyper.checked_priors(priors, generator, code_weight, expert, expert_weight)
+        self.steps = hyper.checked_count("steps", steps, least=0)
+        self.learning_rate = hyper.checked_rate(learning_rate)
+        self.threshold = hyper.checked_threshold(threshold) if self.objective.of_class else None
         self.seed = checked_seed(seed)
         self.weight_decay = 0.0
 
@@ -187,8 +187,8 @@ class ActivationMaximization:
         DataError
             If the generator's images do not fit the model or the bounds, or the objective is not finite at the start.
         """
-        starts = checks.checked_count("starts", starts)
-        size = _CHUNK if chunk is None else checks.checked_count("chunk", chunk)
+        starts = hyper.checked_count("starts", starts)
+        size = _CHUNK if chunk is None else hyper.checked_count("chunk", chunk)
         with self._ready() as observer:
             asked, given = self._starts(observer, target, start, starts)
             parts = self._run(observer, asked, given, size, checkpoint, progress)

@@ -1,0 +1,97 @@
+# DeepDream: a photograph, the first network of a list whose weights can be had, and what it sees in the photograph.
+
+
+localrules:
+    prepare_dream,
+
+
+# Networks of the list that this workflow trains.
+DREAMERS = [entry["name"] for entry in config["deepdream"]["models"] if entry["name"] in config["models"]]
+
+
+rule prepare_dream:
+    input:
+        weights=expand(rules.train_model.output.weights, model=DREAMERS),
+    output:
+        photograph="<results>/dreams/photograph.h5",
+        weights="<results>/dreams/weights.safetensors",
+    log:
+        "<logs>/prepare_dream.log",
+    benchmark:
+        "<benchmarks>/prepare_dream.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    resources:
+        local=config["data"]["local"] or "",
+    params:
+        code=code_digest("nn_interpretability.study.dream_inputs"),
+        photograph=photographs.look_up(config["data"]["local"]),
+        available=pretrained.look_up(
+            config["deepdream"]["models"],
+            config["data"]["local"],
+            DREAMERS,
+            download=config["data"]["download"],
+        ),
+        download=config["data"]["download"],
+        models=config["deepdream"]["models"],
+        trained={name: config["models"][name]["architecture"] for name in DREAMERS},
+    script:
+        "../../scripts/prepare_dream.py"
+
+
+rule dream:
+    input:
+        photograph=rules.prepare_dream.output.photograph,
+        weights=rules.prepare_dream.output.weights,
+    output:
+        dream="<results>/dreams/{dream}.h5",
+    log:
+        "<logs>/dream/{dream}.log",
+    benchmark:
+        "<benchmarks>/dream/{dream}.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    resources:
+        **GPU,
+    params:
+        code=code_digest("nn_interpretability.study.dreams", "nn_interpretability.study.leave_one_out"),
+        settings=lambda wildcards: config["dreams"][wildcards.dream],
+        seed=derive_seed(config["seed"], "dream"),
+    script:
+        "../../scripts/dream.py"
+
+
+rule activation_views:
+    input:
+        weights=lambda wildcards: rules.train_model.output.weights.format(
+            model=config["activation_views"][wildcards.view]["model"]
+        ),
+        probe=lambda wildcards: rules.select_probes.output.probe.format(
+            probe=config["activation_views"][wildcards.view]["probe"]
+        ),
+    output:
+        views="<results>/activation_views/{view}.h5",
+    log:
+        "<logs>/activation_views/{view}.log",
+    benchmark:
+        "<benchmarks>/activation_views/{view}.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    params:
+        code=lambda wildcards: code_digest(
+            "nn_interpretability.study.activation_views",
+            architecture_module(
+                config["models"][config["activation_views"][wildcards.view]["model"]]["architecture"]
+            ),
+        ),
+        architecture=lambda wildcards: config["models"][config["activation_views"][wildcards.view]["model"]][
+            "architecture"
+        ],
+        settings=lambda wildcards: {
+            key: config["activation_views"][wildcards.view][key] for key in ("layers", "picture", "count")
+        },
+    script:
+        "../../scripts/activation_views.py"
