@@ -10,6 +10,7 @@ from typing import Any
 SHOWN = {
     "attributions": "attributions/{name}.h5",
     "generators": "generators/{name}/samples.h5",
+    "syntheses": "syntheses/{name}.h5",
     "dreams": "dreams/{name}.h5",
     "activation_views": "activation_views/{name}.h5",
 }

@@ -24,6 +24,7 @@ from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 from nn_interpretability.study.sample_gallery import sample_gallery
+from nn_interpretability.study.synthesis_gallery import synthesis_gallery
 
 
 def sources(definition: Mapping[str, Any]) -> list[str]:
@@ -62,8 +63,8 @@ def assemble(
         and below the first two panels what the second has more than the first, on a scale of its own),
         ``gradient_path`` (curves of how gradients change from the first picture of a panel to its last),
         ``dreams_of_layers``, ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique
-        of DeepDream left out), ``activation_views`` (filters and activation maps) or ``samples`` (of generative models,
-        by class).
+        of DeepDream left out), ``activation_views`` (filters and activation maps), ``samples`` (of generative models,
+        by class) or ``syntheses`` (images that maximise a class).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -103,6 +104,7 @@ _KINDS: Mapping[str, _Kind] = {
     "dreams_without": (dreams_without, write_gallery),
     "activation_views": (activation_views, write_gallery),
     "samples": (sample_gallery, write_gallery),
+    "syntheses": (synthesis_gallery, write_gallery),
 }
 
 _SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attributions
@@ -111,4 +113,5 @@ _SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attribut
     "dreams_without": "leave_one_out/1",
     "activation_views": "activation_views/1",
     "samples": "samples/1",
+    "syntheses": "synthesis/1",
 }
