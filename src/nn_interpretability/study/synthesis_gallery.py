@@ -28,34 +28,24 @@ FAILED = 0.5
 
 
 def synthesis_gallery(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> Gallery:
-    """Rows in the order of the definition, published ones last.
-
-    Of several starts the first is shown, and above it, unless the search is a published one, the one with the largest
-    objective; priors are a part of it.
-    """
+    """Rows in the order of the definition, published ones last; of several starts the first is shown."""
     rows: list[GalleryRow] = []
     facts: Facts = {}
     for name in [*definition["panels"], *definition.get("published", [])]:
         product = products[name]
-        starts = int(product.arrays["start"].values.max()) + 1
-        classes = len(product.arrays["start"].values) // starts
-        first = np.arange(classes) * starts
-        best = first + product.arrays["total"].values.reshape(classes, starts).argmax(axis=1)
-        several = starts > 1 and not product.params["entry"]["published"]
-        if several:
-            rows.append(_row(name, product, best, f"best of {starts} starts"))
-        rows.append(_row(f"{name}_first" if several else name, product, first, "one start" if starts > 1 else ""))
-        facts |= {f"{name}.{key}": fact for key, fact in _facts(product, best if several else first).items()}
+        shown = np.flatnonzero(product.arrays["start"].values == 0)
+        rows.append(_row(name, product, shown))
+        facts |= {f"{name}.{key}": fact for key, fact in _facts(product, shown).items()}
     return Gallery(figure, tuple(rows), facts)
 
 
-def _row(name: str, product: Product, shown: Indices, which: str) -> GalleryRow:
+def _row(name: str, product: Product, shown: Indices) -> GalleryRow:
     columns = {key: product.arrays[key].values[shown] for key in ("target", "probability", "steps")}
     notes = tuple(
         f"{target}: {100 * probability:.2f} %\n{steps} step{'' if steps == 1 else 's'}"
         for target, probability, steps in zip(*columns.values(), strict=True)
     )
-    details = ", ".join(words for words in (which, *_settings(product.params["entry"])) if words)
+    details = ", ".join(_settings(product.params["entry"]))
     return GalleryRow(name, _heading(product.params["entry"]), details, product.arrays["images"].values[shown], notes)
 
 
@@ -101,6 +91,8 @@ def _facts(product: Product, shown: Indices) -> Facts:
         reached = arrays["reason"] == product.params["reasons"].index("threshold")
         facts["reached"] = {"value": int(reached[shown].sum())}
         facts["above"] = {"value": int((probability >= entry["threshold"]).sum())}
+        by_class = reached.reshape(len(shown), -1)
+        facts["reached_from_any"] = {"value": int(by_class.any(axis=1).sum())}
         facts["stuck"] = {"value": 100 * float((~reached).mean()), "unit": "%", "decimals": 0}
     values = zip(arrays["target"][shown], probability, strict=True)
     return facts | {f"p.{target}": {"value": 100 * float(each), **per_cent} for target, each in values}
