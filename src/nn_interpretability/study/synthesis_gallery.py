@@ -62,6 +62,8 @@ def _heading(entry: Mapping[str, Any]) -> str:
 def _settings(entry: Mapping[str, Any]) -> list[str]:
     weights = ("distance", "squared_distance", "code_weight", "total_variation")
     words = [f"λ = {entry[key]:g}" for key in weights if entry[key]]
+    if entry["generator"]:
+        words.append(f"learning rate {entry['learning_rate']:g}")
     until = "to the maximum" if entry["threshold"] is None else f"until p ≥ {entry['threshold']:g}"
     score = ["score"] if entry["objective"] == "score" else []
     return [*score, *words, f"{until}, at most {entry['steps']} steps" if entry["threshold"] else until]
