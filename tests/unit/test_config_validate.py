@@ -246,3 +246,21 @@ def test_parameters_of_one_method() -> None:
         check_parameters("lrp", {"gama": 0.5})
     with pytest.raises(ConfigError, match="There is no method 'lpr'"):
         check_parameters("lpr", {})
+
+
+def test_samples_need_a_judge_that_is_trained():
+    (problem,) = problems_of({"generators": {"gan": {}}, "models": {"cnn": {}}})
+    assert str(problem).startswith("  samples.judge: 'all_conv_cnn' is not a name under models")
+    assert not problems_of({"generators": {"gan": {}}, "samples": {"judge": "cnn"}})
+    assert not problems_of({"samples": {"judge": "nobody"}})  # nothing to judge
+
+
+def test_generative_models_have_their_own_settings():
+    filled = checked({"generators": {"dcgan": {"epochs": 1}, "rbm": {}}, "samples": {"judge": "cnn"}})["generators"]
+    assert filled.keys() == {"dcgan", "rbm"}
+    assert filled["dcgan"]["epochs"] == 1
+    assert filled["dcgan"]["generator_learning_rate"] == 0.002
+    assert filled["rbm"]["sigma"] == 0.3
+    told = [str(problem) for problem in problems_of({"generators": {"rbm": {"sigma": 0}, "vae": {}}})]
+    assert any("generators.rbm.sigma: 0 is not allowed" in words for words in told)
+    assert any("generators.vae: is not a known key" in words for words in told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -178,7 +179,7 @@ def test_only_weights_that_run_are_kept(prepared: Path) -> None:
     assert all(torch.equal(value, original[name]) for name, value in kept.items())
 
 
-def make(prepared: Path, output: Path, **changes: object) -> None:
+def make(prepared: Path, output: Path, progress: Callable[[int, int], None] | None = None, **changes: object) -> None:
     dream(
         prepared / "photograph.h5",
         prepared / "weights.safetensors",
@@ -187,7 +188,24 @@ def make(prepared: Path, output: Path, **changes: object) -> None:
         seed=3,
         device="cpu",
         provenance={},
+        progress=progress,
     )
+
+
+def test_a_stopped_job_goes_on_behind_the_last_octave(prepared: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        assert total == 16
+        if done == 8:  # 4 panels of 2 octaves of 2 steps: in the last octave of the second panel
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(prepared, tmp_path / "dream.h5", progress=stop)
+    told: list[int] = []
+    make(prepared, tmp_path / "dream.h5", progress=lambda done, _: told.append(done))
+    assert told == list(range(7, 17))
+    make(prepared, tmp_path / "whole.h5")
+    assert (tmp_path / "dream.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert not list(tmp_path.glob("*state*"))
 
 
 def test_dreams_of_two_layers_and_two_channels_in_grey(prepared: Path, tmp_path: Path) -> None:

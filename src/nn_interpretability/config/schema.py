@@ -267,7 +267,7 @@ def _samples() -> Schema:
                 "description": "probability above which the judge accepts a sample",
             },
             "count": {"type": "integer", "minimum": 2, "default": 1000, "description": "images of each generator"},
-            "chains": {"type": "integer", "minimum": 2, "default": 200, "description": "Markov chains of the RBM"},
+            "chains": {"type": "integer", "minimum": 2, "default": 400, "description": "Markov chains of the RBM"},
         }
     ) | {"default": {}}
 
@@ -342,7 +342,8 @@ def _deepdream() -> Schema:
             "channels": {"oneOf": [channels, {"const": "strongest"}], "description": "two, or strongest"},
             "size": {"type": ["integer", "null"], "minimum": 32, "default": None},
             "crops": {"type": ["integer", "null"], "minimum": 1, "default": None},
-            "penalty": {"type": ["number", "null"], "default": None},
+            "learning_rate": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": None},
+            "penalty": {"type": ["number", "null"], "default": None, "description": "for leave_one_out"},
         },
         required=("name", "layers", "channel_layer", "channels"),
     )

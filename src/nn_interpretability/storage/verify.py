@@ -16,7 +16,20 @@ from nn_interpretability.storage.lock import RunLock
 __all__ = ["SCHEMAS", "Problem", "verify"]
 
 #: The layouts of HDF5 products that this version of the package knows.
-SCHEMAS = frozenset({"attribution/1", "digits/1", "figure/1", "probe/1"})
+SCHEMAS = frozenset(
+    {
+        "activation_views/1",
+        "attribution/1",
+        "digits/1",
+        "dream_state/1",
+        "dreams/1",
+        "figure/1",
+        "leave_one_out/1",
+        "photograph/1",
+        "probe/1",
+        "samples/1",
+    }
+)
 
 _NO_PRODUCTS = {"logs", "benchmarks"}
 _MAKE_AGAIN = "run the same command again: it makes this file again"

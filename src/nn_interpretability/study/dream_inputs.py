@@ -55,7 +55,7 @@ def prepare(
         The configuration's ``data.local`` and ``data.download``.
     models
         The list: ``name``, ``layers`` (two), ``channel_layer``, ``channels`` (two), and optionally ``weights``,
-        ``size``, ``crops``, ``penalty``, which then hold instead of those of the dreams.
+        ``size``, ``crops``, ``learning_rate``, ``penalty``, which then hold instead of those of the dreams.
     trained
         Architecture and weights of the networks that the workflow trains, by name.
     provenance
@@ -164,3 +164,8 @@ def network_of(words: Mapping[str, Any], weights: Path | str, device: str) -> tu
         if not buffer.is_meta:
             buffer.data = buffer.data.to(device)
     return model, dict(IMAGENET) if words["architecture"].startswith("torchvision.") else {}
+
+
+def with_own(settings: Mapping[str, Any], entry: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Settings in which what the network's own entry says under some names comes first."""
+    return {**settings, **{name: entry[name] for name in names if entry.get(name) is not None}}

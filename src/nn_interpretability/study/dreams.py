@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import sidecar_of
 from nn_interpretability.study import dream_inputs
-from nn_interpretability.study.dream_inputs import network_of, picture_of
+from nn_interpretability.study.dream_inputs import network_of, picture_of, with_own
 from nn_interpretability.synthesis.activation_maps import ActivationMaps
 from nn_interpretability.synthesis.deepdream import DeepDream
 
@@ -56,7 +56,8 @@ def dream(
         Schema ``dreams/1``.
     settings
         Hyper-parameters of :class:`~nn_interpretability.synthesis.deepdream.DeepDream`, see :data:`HYPER_PARAMETERS`;
-        and ``size``, the longest side that the photograph is shrunk to, unless the network's entry has one of its own.
+        and ``size``, the longest side that the photograph is shrunk to. The network's own size and learning rate come
+        first.
     seed, device
         Seed of shifts and noise, and where to compute.
     provenance
@@ -67,8 +68,9 @@ def dream(
     product = read_hdf5(photograph_h5, schema=dream_inputs.SCHEMA)
     entry = product.params["model"]["entry"]
     model, normalisation = network_of(product.params["model"], weights, device)
-    longest = int(entry.get("size") or settings["size"])
-    chosen = {name: settings[name] for name in HYPER_PARAMETERS}
+    own = with_own(settings, entry, "size", "learning_rate")
+    longest = int(own["size"])
+    chosen = {name: own[name] for name in HYPER_PARAMETERS}
     picture = picture_of(product.arrays["photograph"].values, longest, model).to(device)
     panels: list[tuple[str, int | None]] = [(layer, None) for layer in entry["layers"]]
     panels += [(entry["channel_layer"], channel) for channel in _channels(model, entry, picture, normalisation)]

@@ -19,7 +19,7 @@ from torch import Tensor
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.study import dream_inputs
-from nn_interpretability.study.dream_inputs import network_of, picture_of
+from nn_interpretability.study.dream_inputs import network_of, picture_of, with_own
 from nn_interpretability.study.dreams import HYPER_PARAMETERS, Progress, part_of
 from nn_interpretability.synthesis.deepdream import DeepDream
 from nn_interpretability.synthesis.octaves import checked_octaves
@@ -56,14 +56,14 @@ def leave_one_out(
     product = read_hdf5(photograph_h5, schema=dream_inputs.SCHEMA)
     entry = product.params["model"]["entry"]
     model, normalisation = network_of(product.params["model"], weights, device)
+    settings = with_own(settings, entry, "size", "crops", "learning_rate", "penalty")
     tile, crop = settings["tile"], int(settings["crop"])
     if tile is None or tile >= crop:
         raise ConfigError(
             f"tile={tile} leaves no edges in crops of {crop} pixels: give a smaller tile, or larger crops."
         )
-    picture = picture_of(product.arrays["photograph"].values, int(entry.get("size") or settings["size"]), model)
-    cut = cropped(picture, int(entry.get("crops") or settings["crops"]), crop).to(device)
-    penalty = float(settings["penalty"] if entry.get("penalty") is None else entry["penalty"])
+    picture = picture_of(product.arrays["photograph"].values, int(settings["size"]), model)
+    cut = cropped(picture, int(settings["crops"]), crop).to(device)
     whole = {
         **{name: settings[name] for name in HYPER_PARAMETERS},
         **normalisation,
@@ -71,7 +71,6 @@ def leave_one_out(
         "roll": True,
         "tile": tile,
         "overlap": 0,
-        "penalty": penalty,
     }
     changes: dict[str, dict[str, Any]] = {
         "all": {},
