@@ -33,11 +33,19 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.smoothgrad import SmoothGrad
     from nn_interpretability.models.gap_head import with_gap_head
     from nn_interpretability.synthesis.activation_maps import ActivationMaps, filters_of
+    from nn_interpretability.synthesis.activation_maximization import ActivationMaximization
+    from nn_interpretability.synthesis.class_model import ClassModel
     from nn_interpretability.synthesis.deepdream import DeepDream
+    from nn_interpretability.synthesis.priors import ExpertDensity, SquaredDistance, TotalVariation
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "ActivationMaximization": "nn_interpretability.synthesis.activation_maximization",
+    "ClassModel": "nn_interpretability.synthesis.class_model",
+    "ExpertDensity": "nn_interpretability.synthesis.priors",
+    "SquaredDistance": "nn_interpretability.synthesis.priors",
+    "TotalVariation": "nn_interpretability.synthesis.priors",
     "ActivationMaps": "nn_interpretability.synthesis.activation_maps",
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
@@ -65,12 +73,15 @@ __all__ = [
     "CAM",
     "LRP",
     "ActivationMaps",
+    "ActivationMaximization",
     "Attribution",
+    "ClassModel",
     "Deconvolution",
     "DeepDream",
     "DeepLIFT",
     "DeepTaylor",
     "ExpectedGradients",
+    "ExpertDensity",
     "GradCAM",
     "Gradient",
     "GuidedBackprop",
@@ -81,6 +92,8 @@ __all__ = [
     "Saliency",
     "SimpleTaylor",
     "SmoothGrad",
+    "SquaredDistance",
+    "TotalVariation",
     "__version__",
     "filters_of",
     "with_gap_head",

@@ -126,11 +126,6 @@ def _syntheses_that_cannot_be(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Find syntheses that name models that are not trained, or whose settings contradict each other."""
     entries, judge = _mapping(config, "syntheses"), _mapping(config, "samples").get("judge")
     models, generators = list(_mapping(config, "models")), list(_mapping(config, "generators"))
-    kinds = {_mapping(_mapping(config, "probes"), name).get("kind") for name in _mapping(config, "probes")}
-    for kind in ({"first_of_class", "class_means"} - kinds) if entries else ():
-        yield Problem(
-            "syntheses", f"there is no probe of kind {kind!r} to start from", "a probe of this kind, under probes"
-        )
     if entries and isinstance(judge, str) and judge not in models:
         yield unknown_name("samples.judge", judge, models, "models")
     for name in entries:

@@ -54,6 +54,8 @@ def _heading(entry: Mapping[str, Any]) -> str:
         words = f"Codes of the {GENERATORS[entry['generator']]}"
     elif entry["expert"]:
         words = f"{STARTS[entry['start']]}, with the density"
+    elif entry["start"] == entry["centre"]:
+        words = f"Around {CENTRES[entry['centre']]}"
     else:
         words = f"{STARTS[entry['start']]} towards {CENTRES[entry['centre']]}"
     return f"{words}, as published" if entry["published"] else words
