@@ -145,7 +145,9 @@ def probe_of_kind(kind):
     """The first probe of a kind, which syntheses start from."""
     found = [name for name, probe in config["probes"].items() if probe["kind"] == kind]
     if not found:
-        raise SystemExit(f"syntheses need a probe of kind {kind}, and there is none under probes; nothing was run.")
+        raise SystemExit(
+            f"syntheses need a probe of kind {kind}, and there is none under probes; nothing was run."
+        )
     return found[0]
 
 
