@@ -99,4 +99,6 @@ def _facts(product: Product, shown: Indices) -> Facts:
         facts["reached_from_any"] = {"value": int(by_class.any(axis=1).sum())}
         facts["stuck"] = {"value": 100 * float((~reached).mean()), "unit": "%", "decimals": 0}
     values = zip(arrays["target"][shown], probability, strict=True)
-    return facts | {f"p.{target}": {"value": 100 * float(each), **per_cent} for target, each in values}
+    return facts | {
+        f"p.{target}": {"value": 100 * float(each), "decimals": 2} for target, each in values
+    }  # in per cent
