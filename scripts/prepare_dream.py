@@ -10,6 +10,7 @@ with job(snakemake) as this:
     prepare(
         snakemake.output.photograph,
         snakemake.output.weights,
+        snakemake.output.record,
         local=snakemake.resources.local or None,
         download=snakemake.params.download,
         models=snakemake.params.models,

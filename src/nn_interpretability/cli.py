@@ -110,7 +110,7 @@ def _explain(given: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the same bits on any number of cores
 
     from nn_interpretability.config.devices import gpus_to_ask, granted_device
-    from nn_interpretability.study.explain import explain_picture
+    from nn_interpretability.study.explain import class_names, explain_picture
 
     explained, pixels = explain_picture(
         given.picture,
@@ -121,11 +121,12 @@ def _explain(given: argparse.Namespace) -> int:
         target=given.target,
         device=granted_device(given.device, gpus_to_ask(given.device)),
     )
+    names = class_names(given.model, explained.logits.shape[1])
     if given.output.suffix == ".h5":
         explained.save(given.output)
     else:
-        _draw(explained, pixels, given.output)
-    print(_summary(explained, given))
+        _draw(explained, pixels, names, given.output)
+    print(_summary(explained, names, given))
     return 0
 
 
@@ -144,22 +145,26 @@ def _parameters(method: str, words: Sequence[str]) -> dict[str, Any]:
     return check_parameters(method, parameters)
 
 
-def _draw(explained: Attribution, pixels: Any, output: Path) -> None:
+def _draw(explained: Attribution, pixels: Any, names: Sequence[str] | None, output: Path) -> None:
     unfinished = output.with_name(f".{output.name}.{os.getpid()}{output.suffix}")
     try:
-        explained.plot(pixels).savefig(unfinished)
+        explained.plot(pixels, names).savefig(unfinished)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _summary(explained: Attribution, given: argparse.Namespace) -> str:
-    what = "" if explained.target is None else f"class {int(explained.target[0])}, "
+def _summary(explained: Attribution, names: Sequence[str] | None, given: argparse.Namespace) -> str:
+    what = "" if explained.target is None else f"{_class(int(explained.target[0]), names)}, "
     if explained.score.dim() == 2:
         return f"{given.method}: {what}{explained.target_description}. Written: {given.output}"
     gap = explained.completeness_error
     conserved = "" if gap is None else f", the sum of the map is {100 * float(gap[0]):.2g} % off"
     return f"{given.method}: {what}score {float(explained.score[0]):.4g}{conserved}. Written: {given.output}"
+
+
+def _class(number: int, names: Sequence[str] | None) -> str:
+    return f"class {number}" if names is None else f"class {number} ({names[number]})"
 
 
 # methods, verify, config -----------------------------------------------------------------------------------------
@@ -170,7 +175,7 @@ def _list_methods(*, study: bool = False) -> int:
 
     for name, entry in sorted((configurable() if study else METHODS).items()):
         print(name)
-        for line in (entry.summary, f"needs {entry.needs}", *_parameter_words(entry.parameters)):
+        for line in (f"{entry.summary} ({entry.paper})", f"needs {entry.needs}", *_parameter_words(entry.parameters)):
             print(textwrap.fill(line, width=100, initial_indent="    ", subsequent_indent="        "))
     return 0
 

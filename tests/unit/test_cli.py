@@ -106,6 +106,7 @@ def test_the_list_of_methods(words: list[str], capsys: pytest.CaptureFixture[str
     listed = capsys.readouterr().out
     for name, entry in METHODS.items():
         assert f"{name}\n    {entry.summary}" in listed
+        assert entry.paper in " ".join(listed.split())
         assert f"    needs {entry.needs.split()[0]}" in listed
     assert "    gamma: a number (at least 0)" in listed
     assert not [name for name in STUDY_METHODS if f"{name}\n" in listed]

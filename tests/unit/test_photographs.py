@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,59 @@ def test_no_network_at_all_is_an_error_that_names_each_reason(monkeypatch: pytes
         pretrained.obtain(entries("first", "second"), None, {}, download=False)
 
 
+def test_what_has_gone_away_still_holds_when_a_run_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known(monkeypatch, castle=b"castle", first=b"first")
+    local, list_ = put(tmp_path, castle=b"castle", first=b"first"), entries("first", "cam")
+    photograph = photographs.look_up(local)
+    (network,) = pretrained.look_up(list_, local, ["cam"], download=False)
+    stored = json.loads(json.dumps({"photograph": photograph, "network": network}, sort_keys=True))
+    assert repr(photographs.look_up(None, stored["photograph"])) == repr(photograph)
+    assert repr(pretrained.look_up(list_, None, ["cam"], download=False, earlier=stored["network"])) == repr([network])
+    assert "castle.jpg is no longer there" in caplog.text
+    assert "weights of first are no longer there" in caplog.text
+    # A better one that turns up later does count, and so does another list.
+    cam = {"name": "cam", "source": "trained"}
+    assert pretrained.look_up(list_, local, ["cam"], download=False, earlier=cam) == [network]
+    assert pretrained.look_up(entries("cam"), None, ["cam"], download=False, earlier=network) == [cam]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ({"photograph": {"source": "castle", "size": 1}}, "castle.jpg, which cannot be had"),
+        (
+            {"network": {"name": "squeezenet1_0", "source": "local", "size": 1}},
+            "the network squeezenet1_0, which cannot",
+        ),
+    ],
+)
+def test_what_was_better_is_not_replaced(prepared: Path, tmp_path: Path, before: dict[str, object], words: str) -> None:
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(before))
+    with pytest.raises(DataError, match=words):
+        dream_inputs.prepare(
+            tmp_path / "photograph.h5",
+            tmp_path / "weights.safetensors",
+            record,
+            local=None,
+            download=False,
+            models=entries("squeezenet1_0", "cam_3x3"),
+            trained={"cam_3x3": ("cam_3x3", prepared / "cam.safetensors")},
+            provenance={},
+        )
+    assert list(tmp_path.iterdir()) == [record]
+
+
+def test_the_record_is_what_a_look_up_says(prepared: Path) -> None:
+    found = json.loads((prepared / "record.json").read_text())
+    assert found == {
+        "photograph": photographs.look_up(None),
+        "network": pretrained.look_up(entries("cam_3x3"), None, ["cam_3x3"], download=False)[0],
+    }
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dreams")
@@ -163,6 +217,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dream_inputs.prepare(
         folder / "photograph.h5",
         folder / "weights.safetensors",
+        folder / "record.json",
         local=None,
         download=False,
         models=entries("cam_3x3"),
@@ -230,6 +285,7 @@ def test_the_strongest_channels_are_those_that_the_photograph_excites_most(prepa
     dream_inputs.prepare(
         folder / "photograph.h5",
         folder / "weights.safetensors",
+        folder / "record.json",
         local=None,
         download=False,
         models=[{"name": "cam_3x3", **ENTRY, "channels": "strongest"}],
@@ -275,6 +331,7 @@ def test_a_layer_that_is_not_there_is_said_before_anything_is_written(prepared: 
         dream_inputs.prepare(
             tmp_path / "photograph.h5",
             tmp_path / "weights.safetensors",
+            tmp_path / "record.json",
             local=None,
             download=False,
             models=[{"name": "cam_3x3", **ENTRY, "layers": ["relu2", "relu9"]}],
@@ -290,6 +347,7 @@ def test_an_unknown_network_of_torchvision_names_those_that_there_are(tmp_path: 
         dream_inputs.prepare(
             tmp_path / "photograph.h5",
             tmp_path / "weights.safetensors",
+            tmp_path / "record.json",
             local=None,
             download=False,
             models=[{"name": "resnet19", "weights": str(tmp_path / "w.pth"), **ENTRY}],

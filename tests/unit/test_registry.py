@@ -32,8 +32,8 @@ def test_each_entry_loads_the_class_of_that_name(name: str) -> None:
     assert issubclass(loaded, Method)
     assert loaded.name == name
     assert getattr(nn_interpretability, loaded.__name__) is loaded
-    assert METHODS[name].summary
-    assert METHODS[name].needs
+    entry = METHODS[name]
+    assert all((entry.summary, entry.needs, entry.values, entry.conserves, entry.cost, entry.paper))
 
 
 def test_no_method_is_forgotten() -> None:
@@ -110,6 +110,9 @@ REFUSED = [
     {"composite": {}},
     {"composite": {"conv2d": "zplus"}},
     {"composite": {"conv2d": {"rule": "gamma", "gama": 1}}},
+    {"composite": {"max_pool2d": "gamma"}},
+    {"composite": {"max_pool2d_1": {"rule": "z_plus"}}},
+    {"composite": {"*max_pool*": {"rule": "epsilon", "gamma": 1}}},
     {"trace": 1},
     {"pooling": "mean"},
 ]

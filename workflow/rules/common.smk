@@ -40,9 +40,8 @@ FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
 GENERATOR_METRICS = [f"{config['results']}/metrics/generators.csv"] if config["generators"] else []
 GENERATOR_NUMBERS = [f"{config['results']}/numbers/generators.json"] if config["generators"] else []
 
-# What one job does: the attributions of a model by a method, the attributions of a method, the figures of a section.
+# What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
-METHODS = grouped(config["attributions"], "method")
 SECTIONS = grouped(config["figures"], "section")
 
 # The searches of a model, among pixels apart from those that wait for generative models: by model and what they need.
@@ -51,7 +50,6 @@ SYNTHESIS_JOBS = synthesis_jobs(config["syntheses"])
 
 wildcard_constraints:
     generator="|".join(config["generators"]) or "none",
-    method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
     dream="|".join(config["dreams"]) or "none",
@@ -84,6 +82,7 @@ GPU = {"gpu": gpus_to_ask(config["device"]), "device": config["device"]}
 
 # Where the digits of an earlier run came from: a worse source does not replace them.
 DIGITS_RECORD = Path(config["results"], "data", "digits.json")
+DREAM_RECORD = Path(config["results"], "dreams", "record.json")
 
 # The checkout, also where the run's folder is another one (--directory).
 CHECKOUT = Path(workflow.basedir)
@@ -107,11 +106,6 @@ def modules_of(attributions):
 def model(wildcards):
     """The entry of a model in the configuration."""
     return config["models"][wildcards.model]
-
-
-def models_of(attributions):
-    """The model that each of some attributions explains."""
-    return [config["attributions"][name]["model"] for name in attributions]
 
 
 def sources_of(figures):

@@ -9,12 +9,18 @@ localrules:
 DREAMERS = [entry["name"] for entry in config["deepdream"]["models"] if entry["name"] in config["models"]]
 
 
+# What an earlier run had: a worse photograph or network does not replace it.
+DREAMED = pretrained.earlier(DREAM_RECORD)
+
+
 rule prepare_dream:
     input:
         weights=expand(rules.train_model.output.weights, model=DREAMERS),
     output:
-        photograph="<results>/dreams/photograph.h5",
-        weights="<results>/dreams/weights.safetensors",
+        # Kept while the job runs, so that worse ones can be refused.
+        photograph=update("<results>/dreams/photograph.h5"),
+        weights=update("<results>/dreams/weights.safetensors"),
+        record=update("<results>/dreams/record.json"),
     log:
         "<logs>/prepare_dream.log",
     benchmark:
@@ -26,12 +32,13 @@ rule prepare_dream:
         local=config["data"]["local"] or "",
     params:
         code=code_digest("nn_interpretability.study.dream_inputs"),
-        photograph=photographs.look_up(config["data"]["local"]),
+        photograph=photographs.look_up(config["data"]["local"], DREAMED.get("photograph")),
         available=pretrained.look_up(
             config["deepdream"]["models"],
             config["data"]["local"],
             DREAMERS,
             download=config["data"]["download"],
+            earlier=DREAMED.get("network"),
         ),
         download=config["data"]["download"],
         models=config["deepdream"]["models"],

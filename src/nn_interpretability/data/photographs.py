@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,21 @@ EMBEDDED_FILE = "china.jpg"
 Record = dict[str, Any]
 
 
-def look_up(local: str | None) -> Record:
+def look_up(local: str | None, earlier: Mapping[str, Any] | None = None) -> Record:
     """Say what can be had on this disk, without reading it: for a workflow's parameters.
 
     Parameters
     ----------
     local
         The configuration's ``data.local``.
+    earlier
+        The answer that an earlier run went by; where the study's photograph has gone away since, it still holds, since
+        what was made from it is kept.
     """
     copy, _ = sources.find_local(sources.load()[STUDY], local)
+    if copy is None and earlier and earlier.get("source") == STUDY:
+        LOGGER.warning("castle.jpg is no longer there; what was made from it is kept")
+        return {key: earlier[key] for key in ("source", "size")}  # the order of keys is compared, too
     return {"source": EMBEDDED} if copy is None else {"source": STUDY, "size": copy.size}
 
 

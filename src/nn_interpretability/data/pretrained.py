@@ -7,6 +7,7 @@ those of a network that the workflow trains, if it trains one of this name; othe
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,12 @@ class Weights:
 
 
 def look_up(
-    entries: Sequence[Entry], local: str | None, trained: Sequence[str], *, download: bool
+    entries: Sequence[Entry],
+    local: str | None,
+    trained: Sequence[str],
+    *,
+    download: bool,
+    earlier: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Say what can be had, without reading it and without a network: for a workflow's parameters.
 
@@ -64,6 +70,9 @@ def look_up(
         Names of the networks that the workflow trains.
     download
         Whether a download may be tried.
+    earlier
+        The network that an earlier run went by, an entry of this answer; if its file has gone away since, it still
+        holds, since what was made with it is kept.
 
     Returns
     -------
@@ -73,19 +82,38 @@ def look_up(
     found: list[dict[str, Any]] = []
     for entry in entries:
         name = str(entry["name"])
-        if entry.get("weights"):
-            path = Path(str(entry["weights"])).expanduser()
-            if path.is_file():
-                return [*found, {"name": name, "source": FILE, "size": path.stat().st_size}]
-        elif name in trained:
-            return [*found, {"name": name, "source": TRAINED}]
-        elif (source := sources.load().get(name)) is not None:
-            copy, _ = sources.find_local(source, local)
-            if copy is not None:
-                return [*found, {"name": name, "source": LOCAL, "size": copy.size}]
-            if download and source.files[0].urls:
-                found.append({"name": name, "source": DOWNLOAD})
+        sure = _sure(entry, local, trained)
+        if sure is None and earlier and earlier.get("name") == name and earlier.get("source") in {FILE, LOCAL}:
+            LOGGER.warning("the weights of %s are no longer there; what was made with them is kept", name)
+            sure = {key: earlier[key] for key in ("name", "source", "size")}  # the order of keys is compared, too
+        if sure is not None:
+            return [*found, sure]
+        source = None if entry.get("weights") else sources.load().get(name)
+        if source is not None and download and source.files[0].urls:
+            found.append({"name": name, "source": DOWNLOAD})
     return found
+
+
+def _sure(entry: Entry, local: str | None, trained: Sequence[str]) -> dict[str, Any] | None:
+    """What the entry certainly offers; None if that is nothing, or a download."""
+    name = str(entry["name"])
+    if entry.get("weights"):
+        path = Path(str(entry["weights"])).expanduser()
+        return {"name": name, "source": FILE, "size": path.stat().st_size} if path.is_file() else None
+    if name in trained:
+        return {"name": name, "source": TRAINED}
+    source = sources.load().get(name)
+    copy = None if source is None else sources.find_local(source, local)[0]
+    return None if copy is None else {"name": name, "source": LOCAL, "size": copy.size}
+
+
+def earlier(record_json: Path | str) -> dict[str, Any]:
+    """What an earlier run used, ``photograph`` and ``network``; nothing if there was none."""
+    try:
+        record = json.loads(Path(record_json).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def obtain(

@@ -66,9 +66,9 @@ def draw(
 def _drawn(content: Content) -> Figure:
     if isinstance(content, OcclusionStrip):
         return draw_strip(content)
-    if isinstance(content, Gallery):
-        return draw_gallery(content)
-    return draw_curves(content) if isinstance(content, Curves) else draw_panel_group(content)
+    if isinstance(content, Curves):
+        return draw_curves(content)
+    return draw_gallery(content) if isinstance(content, Gallery) else draw_panel_group(content)
 
 
 def save_pdf(figure: Figure, path: Path, *, title: str = "") -> None:

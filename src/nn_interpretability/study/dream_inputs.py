@@ -26,7 +26,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
-from nn_interpretability.storage.product import verified, writing
+from nn_interpretability.storage.product import verified, write_json, writing
 
 SCHEMA = "photograph/1"
 _TRIAL = 224  # side of a picture that all usual networks take
@@ -38,6 +38,7 @@ IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 def prepare(
     output: Path | str,
     weights_output: Path | str,
+    record_json: Path | str,
     *,
     local: str | None,
     download: bool,
@@ -49,8 +50,9 @@ def prepare(
 
     Parameters
     ----------
-    output, weights_output
-        What is written.
+    output, weights_output, record_json
+        What is written; the last says what was used, in the words of the look-ups of
+        :mod:`~nn_interpretability.data.photographs` and :mod:`~nn_interpretability.data.pretrained`.
     local, download
         The configuration's ``data.local`` and ``data.download``.
     models
@@ -64,13 +66,16 @@ def prepare(
     Raises
     ------
     DataError
-        If no network has weights, or a file is not what it should be.
+        If no network has weights, or a file is not what it should be; or if only worse can be had than an earlier
+        run had used, by the record that it left.
     ConfigError
         If the network has no layer of a name that its entry gives.
     """
     pixels, record = photographs.read(local)
     found = pretrained.obtain(models, local, {name: path for name, (_, path) in trained.items()}, download=download)
     entry, name = found.entry, str(found.entry["name"])
+    used = _used(record, found, local)
+    _refuse_worse(Path(record_json), used, [str(each["name"]) for each in models])
     architecture = trained[name][0] if found.source == pretrained.TRAINED else f"torchvision.{name}"
     model = _filled(_built(architecture), found)
     layers = [*entry["layers"], entry["channel_layer"]]
@@ -90,6 +95,33 @@ def prepare(
     }
     arrays = {"photograph": Array(pixels, ("y", "x", "colour"))}
     write_hdf5(output, arrays, schema=SCHEMA, params=params, provenance=provenance)
+    write_json(record_json, used)
+
+
+def _used(record: Mapping[str, Any], found: pretrained.Weights, local: str | None) -> dict[str, Any]:
+    network = {"name": found.entry["name"], "source": found.source}
+    if found.source in {pretrained.FILE, pretrained.LOCAL}:
+        (sure,) = pretrained.look_up([found.entry], local, [], download=False)
+        network = sure
+    photograph = photographs.look_up(local) if record["source"] == photographs.STUDY else {"source": record["source"]}
+    return {"photograph": photograph, "network": network}
+
+
+def _refuse_worse(record_json: Path, used: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raise an error where an earlier run had something better."""
+    before = pretrained.earlier(record_json)
+    photograph = before.get("photograph", {}).get("source")
+    network = before.get("network", {}).get("name")
+    worse = []
+    if photograph == photographs.STUDY and used["photograph"]["source"] != photographs.STUDY:
+        worse.append("castle.jpg")
+    if network in names and names.index(network) < names.index(used["network"]["name"]):
+        worse.append(f"the network {network}")
+    if worse:
+        raise DataError(
+            f"The dreams were made with {' and '.join(worse)}, which cannot be had any longer, and were not replaced "
+            f"by others. Make available again what was used (data.local), or remove {record_json} to go on without it."
+        )
 
 
 def picture_of(pixels: npt.NDArray[np.uint8], longest: int, model: nn.Module) -> Tensor:

@@ -59,15 +59,27 @@ def numbers_of_data(record_json: Path | str, output: Path | str, *, source: str 
     write_json(output, {f"data.{key}": entry(value, source=source) for key, value in words.items()})
 
 
-def numbers_of_model(card_json: Path | str, output: Path | str, *, name: str, source: str | None = None) -> None:
-    """Write what a model card says: ``model.<name>.test.accuracy`` and its like."""
-    card = read_json(card_json)
-    source = source or f"models/{name}/card.json"
+def numbers_of_models(cards: Mapping[str, Path | str], output: Path | str) -> None:
+    """Write what model cards say: ``model.<name>.test.accuracy`` and its like.
+
+    Parameters
+    ----------
+    cards, output
+        The card of each model, by its name, and the file to write.
+    """
+    numbers: Numbers = {}
+    for name, path in cards.items():
+        found = _numbers_of_card(read_json(path), f"models/{name}/card.json")
+        numbers |= {f"model.{name}.{key}": value for key, value in found.items()}
+    write_json(output, numbers)
+
+
+def _numbers_of_card(card: Mapping[str, Any], source: str) -> Numbers:
     numbers = {key: entry(card[key], source=source) for key in ("architecture", "parameters", "device")}
     numbers["seed"] = entry(str(card["seed"]), source=source)  # a name, not a quantity: no grouping of digits
     for part in ("test", "validation"):
         numbers |= {f"{part}.{key}": value for key, value in _quality(card[part], source).items()}
-    write_json(output, {f"model.{name}.{key}": value for key, value in numbers.items()})
+    return numbers
 
 
 def _quality(part: Mapping[str, Any], source: str) -> Numbers:
@@ -80,8 +92,8 @@ def _quality(part: Mapping[str, Any], source: str) -> Numbers:
     }
 
 
-def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
-    r"""Write what can be said of the attributions of one method: settings, conservation, where relevance went.
+def numbers_of_attributions(attributions: Mapping[str, Path | str], output: Path | str) -> None:
+    r"""Write what can be said of attributions: settings, conservation, where relevance went.
 
     Keys, each behind ``attribution.<name>.``: ``method``, ``heading``, ``settings``, ``pictures``; ``background``, the
     share of :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
