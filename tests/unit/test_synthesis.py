@@ -267,6 +267,7 @@ class TestResult:
         many, few = made.synthesize("all", starts=3), made.synthesize([6], starts=2)
         assert torch.equal(many.images[18:20], few.images)
         assert not torch.equal(many.images[18], many.images[19])
+        assert not torch.equal(many.images[18], many.images[15]), "each target has noise of its own"
 
     def test_models_are_left_as_found(self) -> None:
         model, generator = cnn().train(), TinyGenerator().double().train()
