@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.smoothgrad import SmoothGrad
     from nn_interpretability.models.gap_head import with_gap_head
     from nn_interpretability.synthesis.activation_maps import ActivationMaps, filters_of
+    from nn_interpretability.synthesis.activation_maximization import ActivationMaximization
+    from nn_interpretability.synthesis.class_model import ClassModel
     from nn_interpretability.synthesis.deepdream import DeepDream
+    from nn_interpretability.synthesis.priors import ExpertDensity, SquaredDistance, TotalVariation
     from nn_interpretability.uncertainty.evidential import EvidentialLoss
     from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
     from nn_interpretability.uncertainty.temperature import TemperatureScaling
@@ -42,6 +45,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "ActivationMaximization": "nn_interpretability.synthesis.activation_maximization",
+    "ClassModel": "nn_interpretability.synthesis.class_model",
+    "ExpertDensity": "nn_interpretability.synthesis.priors",
+    "SquaredDistance": "nn_interpretability.synthesis.priors",
+    "TotalVariation": "nn_interpretability.synthesis.priors",
     "ActivationMaps": "nn_interpretability.synthesis.activation_maps",
     "Attribution": "nn_interpretability.attribution",
     "CAM": "nn_interpretability.methods.cam",
@@ -73,13 +81,16 @@ __all__ = [
     "CAM",
     "LRP",
     "ActivationMaps",
+    "ActivationMaximization",
     "Attribution",
+    "ClassModel",
     "Deconvolution",
     "DeepDream",
     "DeepLIFT",
     "DeepTaylor",
     "EvidentialLoss",
     "ExpectedGradients",
+    "ExpertDensity",
     "GradCAM",
     "Gradient",
     "GuidedBackprop",
@@ -91,7 +102,9 @@ __all__ = [
     "Saliency",
     "SimpleTaylor",
     "SmoothGrad",
+    "SquaredDistance",
     "TemperatureScaling",
+    "TotalVariation",
     "VectorScaling",
     "__version__",
     "filters_of",

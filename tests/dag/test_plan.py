@@ -33,6 +33,8 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
         "train_model": len(CONFIG["models"]),
         "train_generator": len(CONFIG["generators"]),
         "sample_generators": 1,
+        "synthesize_cnn_pixels": 1,
+        "synthesize_cnn_generative": 1,
         "prepare_dream": 1,
         "dream": len(CONFIG["dreams"]),
         "activation_views": len(CONFIG["activation_views"]),
@@ -119,6 +121,7 @@ def test_gpu_rules_ask_for_one_where_there_is_one(tmp_path: Path) -> None:
 
     assert asked(pretended="0") == set()
     on_gpu = {"train_model", "train_generator", "sample_generators", "dream", *attribution_jobs(CONFIG["attributions"])}
+    on_gpu |= {"synthesize_cnn_pixels", "synthesize_cnn_generative"}
     assert asked(pretended="1") == on_gpu
     assert asked("--config", "device=cpu", pretended="1") == set()
     assert asked("--config", "device=cuda", pretended="0") == on_gpu

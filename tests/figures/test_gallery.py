@@ -128,3 +128,16 @@ def test_what_is_left_out_stands_side_by_side_with_its_means(tmp_path: Path) -> 
     np.testing.assert_array_equal(found.rows[2].pictures[4], values[3, 5])  # the last crop without roll
     assert found.facts["roll.seams"]["value"] == measure[3].mean()
     assert found.facts["photograph.brightness"]["value"] == 50
+
+
+def test_notes_of_two_lines_stand_above_each_other() -> None:
+    def height(notes: tuple[str, ...]) -> tuple[float, list[str]]:
+        with figure_style():
+            figure = draw_gallery(Gallery("fig01", (GalleryRow("r", "", "", RANDOM.random((2, 1, 28, 28)), notes),)))
+        lines = sorted(figure.texts, key=lambda text: -text.get_position()[1])
+        return figure.get_figheight(), [text.get_text() for text in lines if text.get_text()]
+
+    one, two = height(("a", "b")), height(("0: 99 %\n12 steps", "b"))
+    assert two[0] > one[0] == pytest.approx(height(("c", "d"))[0])
+    assert two[1][0] == "0: 99 %"
+    assert set(two[1][1:]) == {"12 steps", "b"}

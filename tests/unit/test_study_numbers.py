@@ -194,3 +194,9 @@ def test_maps_of_other_pictures_are_not_compared(tmp_path: Path) -> None:
     assemble("fig08", paths, tmp_path / "f.h5", definition=definition, provenance={})
     numbers.numbers_of_figure(tmp_path / "f.h5", tmp_path / "n.json")
     assert not [key for key in read_json(tmp_path / "n.json") if "agreement" in key]
+
+
+def test_nothing_is_relative_to_an_empty_map() -> None:
+    assert numbers._relative(2.0, 4.0) == 0.5
+    assert numbers._relative(2.0, 0.0) is None
+    assert numbers._relative(2.0, 1e-44) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
-from nn_interpretability.config.groups import grouped
+from nn_interpretability.config.groups import grouped, synthesis_jobs
 from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
@@ -44,6 +44,9 @@ GENERATOR_NUMBERS = [f"{config['results']}/numbers/generators.json"] if config["
 # What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
 SECTIONS = grouped(config["figures"], "section")
+
+# The searches of a model, among pixels apart from those that wait for generative models: by model and what they need.
+SYNTHESIS_JOBS = synthesis_jobs(config["syntheses"])
 
 
 wildcard_constraints:
@@ -144,6 +147,16 @@ def benchmarks_of(rule, wildcard, names):
 def benchmarks_of_rules(names):
     """The benchmark file of each of some rules without wildcards, by the name of the rule."""
     return {name: str(getattr(rules, name).benchmark) for name in names}
+
+
+def probe_of_kind(kind):
+    """The first probe of a kind, which syntheses start from."""
+    found = [name for name, probe in config["probes"].items() if probe["kind"] == kind]
+    if not found:
+        raise SystemExit(
+            f"syntheses need a probe of kind {kind}, and there is none under probes; nothing was run."
+        )
+    return found[0]
 
 
 def source_files(folder):

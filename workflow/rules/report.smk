@@ -63,6 +63,10 @@ rule timings:
                 {"sample_generators": str(rules.sample_generators.benchmark)} if config["generators"] else {}
             ),
             **benchmarks_of("dream", "dream", config["dreams"]),
+            **benchmarks_of_rules(
+                f"synthesize_{name}_{'generative' if generative else 'pixels'}"
+                for name, generative in SYNTHESIS_JOBS
+            ),
             **benchmarks_of_rules(f"attribute_{model}_{method}" for model, method in ATTRIBUTION_JOBS),
             **benchmarks_of_rules(f"figure_data_{section}" for section in SECTIONS),
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
@@ -154,6 +158,7 @@ rule manifest:
         rules.attributions.input,
         rules.prepare_dream.output,
         expand(rules.dream.output, dream=config["dreams"]),
+        rules.syntheses.input,
         expand(rules.activation_views.output, view=config["activation_views"]),
         expand(rules.measure_evidence.output, evidence=config["evidence"]),
         expand(rules.calibrate.output, calibration=config["calibrations"]),

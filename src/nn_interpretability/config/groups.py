@@ -26,3 +26,21 @@ def grouped(entries: Mapping[str, Mapping[str, Any]], *keys: str) -> dict[Any, l
         value = entry[keys[0]] if len(keys) == 1 else tuple(entry[key] for key in keys)
         groups.setdefault(value, []).append(name)
     return groups
+
+
+def synthesis_jobs(entries: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+    """Group the entries of ``syntheses``: per model, those that need generative models apart from those that do not.
+
+    Returns
+    -------
+    dict
+        Names of entries by model and the generative models that they need together, none of them twice.
+    """
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for name, entry in entries.items():
+        groups.setdefault((entry["model"], bool(entry["generator"] or entry["expert"])), []).append(name)
+    needed = {
+        key: dict.fromkeys(entries[name][what] for name in names for what in ("generator", "expert"))
+        for key, names in groups.items()
+    }
+    return {(key[0], tuple(each for each in needed[key] if each)): names for key, names in groups.items()}

@@ -21,6 +21,9 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
 FIGURES = (
+    "fig01",
+    "fig02",
+    "fig03",
     "fig04",
     "fig05",
     "fig06",
@@ -45,6 +48,8 @@ FIGURES = (
     "modes",
     "transposed",
     "samples",
+    "expert",
+    "class_model",
     "dreams_without",
     "activation_views",
 )
@@ -86,6 +91,9 @@ def config_schema() -> Schema:
                 "attributions": _named(_attribution(), default={}, description="one job per model and method"),
                 "generators": _generators(),
                 "samples": _samples(),
+                "syntheses": _named(
+                    _synthesis(), default={}, description="images that maximise a class; few jobs for all of them"
+                ),
                 "deepdream": _deepdream(),
                 "dreams": _named(_dream(), default={}, description="dreams over the photograph, one job each"),
                 "activation_views": _named(
@@ -310,6 +318,59 @@ def _samples() -> Schema:
     ) | {"default": {}}
 
 
+def _synthesis() -> Schema:
+    weight = {"type": "number", "minimum": 0, "default": 0.0}
+    return _object(
+        {
+            "model": {"type": "string", "default": "cnn", "description": "a name under models"},
+            "start": {
+                "enum": ["first", "mean", "grand_mean", "noise", "zeros"],
+                "default": "noise",
+                "description": "first picture or mean of each class, mean of the class means, noise, black",
+            },
+            "starts": {"type": "integer", "minimum": 1, "default": 1, "description": "of each class; above 1: noise"},
+            "centre": {
+                "enum": ["zero", "mean", "grand_mean"],
+                "default": "zero",
+                "description": "where the distance is measured from: black, class mean, mean of the class means",
+            },
+            "squared_distance": {**weight, "description": "weight of the squared distance from the centre"},
+            "distance": {**weight, "description": "weight of the distance itself; for published: true"},
+            "total_variation": weight,
+            "generator": {"enum": [None, "gan", "dcgan"], "default": None, "description": "search among its codes"},
+            "code_weight": {**weight, "description": "weight of the squared length of the code"},
+            "expert": {"enum": [None, "rbm"], "default": None, "description": "a density of digits"},
+            "expert_weight": {**weight, "default": 1.0},
+            "objective": {"enum": ["log_probability", "score"], "default": "log_probability"},
+            "parametrisation": {"enum": ["pixels", "sigmoid", "fourier"], "default": "pixels"},
+            "steps": {"type": "integer", "minimum": 1, "default": 1000, "description": "at most so many"},
+            "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.02},
+            "threshold": {
+                "type": ["number", "null"],
+                "exclusiveMinimum": 0,
+                "exclusiveMaximum": 1,
+                "default": 0.999,
+                "description": "probability at which a search stops; null: never",
+            },
+            "published": {
+                "type": "boolean",
+                "default": False,
+                "description": "search as the study did, defects included",
+            },
+            "rescale": {
+                "type": "boolean",
+                "default": False,
+                "description": "for published: true: shift and scale what is shown",
+            },
+            "batch_of_one": {
+                "type": "boolean",
+                "default": False,
+                "description": "for published: true: the generator in training mode, pixels from -1 to 1",
+            },
+        }
+    )
+
+
 def _deepdream() -> Schema:
     layer = {"type": "string", "minLength": 1}
     channels = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
@@ -471,6 +532,7 @@ def _figures() -> Schema:
                     "difference",
                     "gradient_path",
                     "samples",
+                    "syntheses",
                     "dreams_of_layers",
                     "dreams_of_channels",
                     "dreams_without",

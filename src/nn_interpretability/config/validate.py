@@ -89,6 +89,7 @@ def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
     for section in ("attributions", "activation_views", "evidence", "calibrations"):
         yield from _models_and_probes(config, section)
     yield from _judge_that_is_not_there(config)
+    yield from _syntheses_that_cannot_be(config)
     shown = names_to_show(config)
     for name, sections in shown.items():
         if len(sections) > 1:
@@ -124,6 +125,42 @@ def _models_and_probes(config: Mapping[str, Any], section: str) -> Iterator[Prob
                 if isinstance(used, str) and used not in known:
                     place: list[str | int] = [index] if listed else []
                     yield unknown_name(joined([section, name, key, *place]), used, known, where)
+
+
+def _syntheses_that_cannot_be(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Find syntheses that name models that are not trained, or whose settings contradict each other."""
+    entries, judge = _mapping(config, "syntheses"), _mapping(config, "samples").get("judge")
+    models, generators = list(_mapping(config, "models")), list(_mapping(config, "generators"))
+    if entries and isinstance(judge, str) and judge not in models:
+        yield unknown_name("samples.judge", judge, models, "models")
+    for name in entries:
+        entry = _mapping(entries, name)
+        if isinstance(entry.get("model"), str) and entry["model"] not in models:
+            yield unknown_name(joined(["syntheses", name, "model"]), entry["model"], models, "models")
+        for key in ("generator", "expert"):
+            if isinstance(entry.get(key), str) and entry[key] not in generators:
+                yield unknown_name(joined(["syntheses", name, key]), entry[key], generators, "generators")
+        for key, complaint, allowed in _contradictions(entry):
+            yield Problem(joined(["syntheses", name, key]), complaint, allowed)
+
+
+def _contradictions(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Settings of a synthesis that would have no effect, or have no meaning together."""
+    only_published = ("distance", "rescale", "batch_of_one")
+    not_published = ("squared_distance", "total_variation", "code_weight", "expert")
+    for key in not_published if entry.get("published") else only_published:
+        if entry.get(key):
+            state = "true" if entry.get("published") else "false"
+            yield key, f"has no effect with published: {state}", "to leave it out"
+    generator, start = entry.get("generator"), entry.get("start", "noise")
+    if generator and start not in {"noise", "zeros"}:
+        yield "start", f"{start!r} is a picture, and codes of a generator are searched", "noise or zeros"
+    if generator and entry.get("parametrisation", "pixels") != "pixels":
+        yield "parametrisation", "has no meaning with a generator", "to leave it out"
+    if not generator and entry.get("code_weight"):
+        yield "code_weight", "has no meaning without a generator", "generator: gan or dcgan"
+    if entry.get("starts", 1) != 1 and start != "noise":
+        yield "starts", f"several are the same with start: {start}", "1, or start: noise"
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

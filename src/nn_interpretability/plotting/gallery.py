@@ -41,7 +41,12 @@ def _cell(row: GalleryRow) -> tuple[float, float]:
 
 def _height(row: GalleryRow) -> float:
     head = ROW_HEAD if row.heading or row.detail else 0.0
-    return head + (NOTE if row.notes else 0) + _cell(row)[1] + GAP
+    return head + NOTE * _lines(row) + _cell(row)[1] + GAP
+
+
+def _lines(row: GalleryRow) -> int:
+    """Lines of words above the pictures."""
+    return max((note.count("\n") + 1 for note in row.notes), default=0)
 
 
 def _draw_row(canvas: Canvas, row: GalleryRow, top: float) -> None:
@@ -51,11 +56,12 @@ def _draw_row(canvas: Canvas, row: GalleryRow, top: float) -> None:
         canvas.text(MARGIN, top - 0.12, typeset(row.heading), size=HEADING_PT)
         left = MARGIN + text_width(typeset(row.heading), HEADING_PT) + WORD_GAP
         canvas.text(left if row.heading else MARGIN, top - 0.12, typeset(row.detail), size=SMALL_PT, color=MUTED)
-    top += NOTE if row.notes else 0
+    top += NOTE * _lines(row)
     for column, picture in enumerate(row.pictures):
         left = MARGIN + column * (width + GAP)
         if row.notes:
-            canvas.text(left + width / 2, top - 0.1, typeset(row.notes[column]), size=SMALL_PT, align="center")
+            for line, words in enumerate(reversed(row.notes[column].split("\n"))):
+                canvas.text(left + width / 2, top - 0.1 - line * NOTE, typeset(words), size=SMALL_PT, align="center")
         axes = canvas.axes(left, top, width, height)
         if row.limit is not None:
             draw_map(axes, picture[0], row.limit)

@@ -32,7 +32,7 @@ class GalleryRow:
     pictures
         [column, channel, y, x], in [0, 1]; or signed maps, of one channel.
     notes
-        A few words above each picture; none: no line for them.
+        A few words above each picture, in one line or more; none: no line for them.
     limit
         For signed maps: their colour scale runs from ``-limit`` to ``limit``. None for pictures.
     """

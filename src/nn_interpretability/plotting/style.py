@@ -93,6 +93,7 @@ _AS_FORMULA = {
     "β": r"$\mathit{\beta}$",
     "γ": r"$\mathit{\gamma}$",
     "ε": r"$\mathit{\varepsilon}$",
+    "λ": r"$\mathit{\lambda}$",
     "σ": r"$\mathit{\sigma}$",
     "ᴮ": r"$^{\mathcal{B}}$",
     "⁻": "$^{-}$",

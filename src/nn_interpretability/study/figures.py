@@ -25,6 +25,7 @@ from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 from nn_interpretability.study.sample_gallery import sample_gallery
+from nn_interpretability.study.synthesis_gallery import synthesis_gallery
 from nn_interpretability.study.uncertainty_figures import (
     before_and_after,
     evidence_curve,
@@ -71,8 +72,8 @@ def assemble(
         ``turned_maps`` (maps of several models for one picture at several angles, each row on a scale of its own),
         ``evidence_curve``, ``reliability`` or ``before_and_after`` (of products other than attributions),
         ``dreams_of_layers``, ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique
-        of DeepDream left out), ``activation_views`` (filters and activation maps) or ``samples`` (of generative models,
-        by class).
+        of DeepDream left out), ``activation_views`` (filters and activation maps), ``samples`` (of generative models,
+        by class) or ``syntheses`` (images that maximise a class).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -116,6 +117,7 @@ _KINDS: Mapping[str, _Kind] = {
     "dreams_without": (dreams_without, write_gallery),
     "activation_views": (activation_views, write_gallery),
     "samples": (sample_gallery, write_gallery),
+    "syntheses": (synthesis_gallery, write_gallery),
 }
 
 _SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attributions
@@ -127,4 +129,5 @@ _SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attribut
     "evidence_curve": "evidence/1",
     "reliability": "calibration/1",
     "before_and_after": "calibration/1",
+    "syntheses": "synthesis/1",
 }

@@ -356,7 +356,7 @@ def _score(product: Product) -> FloatArray:
     return np.where(np.abs(score) < 1e-12, 1e-12, score)
 
 
-def _agreement(group: PanelGroup) -> dict[str, float]:
+def _agreement(group: PanelGroup) -> dict[str, float | None]:
     if len(group.blocks) < 2:
         return {}
     corrected, published = group.blocks[:2]
@@ -364,14 +364,16 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
     if own is not None and (others_own is None or not np.array_equal(own, others_own)):
         return {}  # maps of other pictures
     others = {row.name: row for row in published.rows}
-    numbers = {}
+    numbers: dict[str, float | None] = {}
     for one in corrected.rows:
         other = others.get(one.name + PUBLISHED)
         if other is None:
             continue
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
-        numbers[f"agreement.{one.name}.size"] = float(np.linalg.norm(other.values) / np.linalg.norm(one.values))
+        numbers[f"agreement.{one.name}.size"] = _relative(
+            float(np.linalg.norm(other.values)), float(np.linalg.norm(one.values))
+        )
     return numbers
 
 
@@ -384,15 +386,17 @@ def _difference(group: PanelGroup) -> dict[str, float]:
     return {"difference.max": largest, "difference.relative": largest / float(np.abs(one.values).max())}
 
 
-def _apart(group: PanelGroup) -> dict[str, float]:
-    """How far each row is from the row above; a row below an empty one (all zero, or too small to be told) is left out."""
+def _apart(group: PanelGroup) -> dict[str, float | None]:
     rows = [row for row in group.blocks[0].rows if row.name != DIFFERENCE]
-    found = {}
-    for above, row in itertools.pairwise(rows):
-        size = float(np.abs(above.values).max())
-        if size > np.finfo(np.float32).tiny:
-            found[f"apart.{row.name}"] = float(np.abs(row.values.astype(np.float64) - above.values).max()) / size
-    return found
+    return {
+        f"apart.{row.name}": _relative(np.abs(row.values - above.values).max(), np.abs(above.values).max())
+        for above, row in itertools.pairwise(rows)
+    }
+
+
+def _relative(value: float, size: float) -> float | None:
+    """The quotient; None beside maps that are empty, or so small that they are no numbers any more."""
+    return float(value) / float(size) if size > np.finfo(np.float32).tiny else None
 
 
 def _smallest(measure: Callable[[FloatArray, FloatArray], float], one: MapRow, other: MapRow) -> float:
