@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.simple_taylor import SimpleTaylor
     from nn_interpretability.methods.smoothgrad import SmoothGrad
     from nn_interpretability.models.gap_head import with_gap_head
+    from nn_interpretability.stochastic.input_noise import InputNoise
+    from nn_interpretability.stochastic.mc_dropout import MCDropout
 
 __version__ = "0.1.0"
 
@@ -46,9 +48,11 @@ _PUBLIC = {
     "Gradient": "nn_interpretability.methods.gradient",
     "GuidedBackprop": "nn_interpretability.methods.guided_backprop",
     "GuidedGradCAM": "nn_interpretability.methods.guided_grad_cam",
+    "InputNoise": "nn_interpretability.stochastic.input_noise",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
     "LRP": "nn_interpretability.methods.lrp",
+    "MCDropout": "nn_interpretability.stochastic.mc_dropout",
     "Occlusion": "nn_interpretability.methods.occlusion",
     "Saliency": "nn_interpretability.methods.saliency",
     "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
@@ -68,8 +72,10 @@ __all__ = [
     "Gradient",
     "GuidedBackprop",
     "GuidedGradCAM",
+    "InputNoise",
     "InputXGradient",
     "IntegratedGradients",
+    "MCDropout",
     "Occlusion",
     "Saliency",
     "SimpleTaylor",

@@ -1,0 +1,163 @@
+"""Merge chunks of passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nn_interpretability.errors import DataError
+from nn_interpretability.stochastic.passes import AttributedPasses, DrawnPasses
+from nn_interpretability.stochastic.result import PassesAttribution
+from nn_interpretability.stochastic.sampler import differing
+
+_SELF = ("method", "parameters", "target", "products", "keep_raw")
+
+
+class Merge:
+    """Adds chunks up, one by one, in the order of passes; memory does not grow with their number but for scores.
+
+    Parameters
+    ----------
+    passes
+        How many passes there should be in the end; None for as many as come.
+    """
+
+    def __init__(self, passes: int | None = None) -> None:
+        self._expected, self._end = passes, 0
+        self._identity: Mapping[str, Any] | None = None
+        self._sums: dict[str, Tensor] = {}
+        self._logits: list[Tensor] = []
+        self._raw: list[Tensor] = []
+        self._scores: list[Tensor] = []
+        self._undisturbed: Tensor | None = None
+        self._last: AttributedPasses | None = None
+
+    def add(self, drawn: DrawnPasses, attributed: AttributedPasses) -> None:
+        """The next chunk.
+
+        Raises
+        ------
+        DataError
+            If it does not follow on the last one, or belongs to other weights, images, seeds, methods or parameters.
+        """
+        name = f"The chunk of the passes {drawn.begin} to {drawn.end}"
+        if (drawn.begin, drawn.end) != (attributed.begin, attributed.end):
+            raise DataError(
+                f"{name} comes with an attribution of the passes {attributed.begin} to {attributed.end}: give the "
+                "attribution of the same passes."
+            )
+        own = {key: value for key, value in attributed.identity.items() if key not in _SELF}
+        if wrong := differing(own, drawn.identity):
+            raise DataError(f"{name} was explained with other {' and other '.join(wrong)} than it was drawn with.")
+        if self._identity is not None and (wrong := differing(attributed.identity, self._identity)):
+            raise DataError(f"{name} was made with other {' and other '.join(wrong)} than the chunks before it.")
+        if self._undisturbed is not None and not torch.equal(drawn.undisturbed, self._undisturbed):
+            raise DataError(f"{name} has other scores without dropout than the chunks before it: other hardware?")
+        self._follows(drawn, name)
+        self._identity, self._undisturbed, self._end = attributed.identity, drawn.undisturbed, drawn.end
+        for product, sums in attributed.sums.items():
+            total = self._sums.setdefault(product, torch.zeros_like(sums[0]))
+            for one in sums:
+                total += one
+        self._logits.append(drawn.logits)
+        if attributed.raw is not None:
+            self._raw.append(attributed.raw)
+        self._last = attributed
+
+    def _follows(self, drawn: DrawnPasses, name: str) -> None:
+        block = drawn.identity["block"]
+        if drawn.begin > self._end:
+            raise DataError(f"The passes {self._end} to {drawn.begin} are missing: draw and explain them.")
+        if drawn.begin < self._end:
+            raise DataError(f"{name} overlaps with the passes before {self._end}: leave one of the two out.")
+        if drawn.begin % block:
+            raise DataError(f"{name} does not begin with a block of {block}: the chunk before it ends too early.")
+
+    def result(self) -> PassesAttribution:
+        """The result for all chunks.
+
+        Raises
+        ------
+        DataError
+            If there are none, or passes are missing at the end.
+        """
+        last, undisturbed = self._last, self._undisturbed
+        if last is None or undisturbed is None or self._identity is None:
+            raise DataError("There are no chunks of passes to merge.")
+        if self._expected is not None and self._end != self._expected:
+            missing = f"The passes {self._end} to {self._expected} are missing: draw and explain them."
+            raise DataError(
+                missing if self._end < self._expected else f"There are {self._end} passes, not {self._expected}."
+            )
+        logits = torch.cat(self._logits)
+        return assemble(logits, undisturbed, self._sums, torch.cat(self._raw) if self._raw else None, last)
+
+
+def merge_passes(
+    chunks: Iterable[tuple[DrawnPasses, AttributedPasses]], passes: int | None = None
+) -> PassesAttribution:
+    """Merge chunks that come in any order; see :class:`Merge`.
+
+    Raises
+    ------
+    DataError
+        If they do not tile the passes from 0, or do not belong together.
+    """
+    merge = Merge(passes)
+    for drawn, attributed in sorted(chunks, key=lambda chunk: (chunk[0].begin, chunk[0].end)):
+        merge.add(drawn, attributed)
+    return merge.result()
+
+
+def assemble(
+    logits: Tensor, undisturbed: Tensor, sums: Mapping[str, Tensor], raw: Tensor | None, last: AttributedPasses
+) -> PassesAttribution:
+    """Means from sums over all passes."""
+    passes, classes = len(logits), logits.shape[-1]
+    predicted = logits.argmax(dim=-1)
+    counts = torch.stack([(predicted == k).sum(dim=0) for k in range(classes)], dim=1)
+    maps = {"mean": sums["mean"] / passes}
+    score_mean = score_variance = None
+    if last.starts is not None:
+        scores = torch.einsum("ntk,pnk->pnt", last.starts.double(), logits.double())
+        score_mean, score_variance = scores.mean(dim=0), scores.var(dim=0, correction=0)
+        if "covariance" in sums:
+            base = torch.einsum("ntk,nk->nt", last.starts.double(), undisturbed.double())
+            change = _along(score_mean - base, maps["mean"])
+            maps["covariance"] = sums["covariance"] / passes - change * maps["mean"]
+    if "squares" in sums:
+        deviation = sums["deviations"] / passes
+        maps["variance"] = (sums["squares"] / passes - deviation.square()).clamp(min=0)
+    if not last.stacked:
+        maps = {name: values[:, 0] for name, values in maps.items()}
+        score_mean, score_variance, raw = (
+            _first(values, axis) for values, axis in ((score_mean, 1), (score_variance, 1), (raw, 2))
+        )
+    for name in ("by_predicted_class", "target_by_predicted_class"):
+        if name in sums:
+            maps[name] = sums[name] / _along(counts.double().clamp(min=1), sums[name])
+    return PassesAttribution(
+        counts=counts,
+        logits=logits,
+        undisturbed=undisturbed,
+        score_mean=score_mean,
+        score_variance=score_variance,
+        target=last.classes,
+        block=last.identity["block"],
+        raw=raw,
+        identity=last.identity,
+        coverage=last.coverage,
+        **{name: values.to(logits.dtype) for name, values in maps.items()},
+    )
+
+
+def _along(values: Tensor, maps: Tensor) -> Tensor:
+    """One value for each map, in a form that broadcasts against the maps."""
+    return values.reshape(*values.shape, *([1] * (maps.dim() - values.dim())))
+
+
+def _first(values: Tensor | None, axis: int) -> Tensor | None:
+    return None if values is None else values.select(axis, 0)
