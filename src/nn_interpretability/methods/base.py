@@ -43,7 +43,7 @@ class Method:
 
     name: ClassVar[str]
     conserving: bool = False
-    linear: ClassVar[bool] = False
+    linear: bool = False
     start: ClassVar[Literal["derivative", "path"]] = "derivative"
 
     def __init__(self, model: nn.Module) -> None:
@@ -130,9 +130,9 @@ class Method:
         chosen.model = model
         return chosen
 
-    def origin(self, images: Tensor) -> Tensor | None:
-        """The images whose scores the explained scores are measured from, of the shape of ``images``; None for 0."""
-        return None
+    def origins(self, images: Tensor) -> Sequence[Tensor]:
+        """The references, of the shape of the images, whose mean score a score is measured from; none for 0."""
+        return ()
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Explain one batch: what :meth:`interpret` calls, and methods around other methods.

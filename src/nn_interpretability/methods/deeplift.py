@@ -121,7 +121,7 @@ class DeepLIFT(Method):
         self._composite = ByName(self._rule) if isinstance(self._rule, dict) else None
         self._settings = DeepLIFTSettings("rescale" if named else str(rule), self._composite, pool_order=pool_order)
         self._references = References(reference)
-        self._shared_reference = True
+        self._shared_reference, self.linear = True, not mean_subtraction
         self._mean_subtraction, self._strict = bool(mean_subtraction), strict
 
     @property
@@ -146,18 +146,9 @@ class DeepLIFT(Method):
         chosen._shared_reference = False
         return chosen
 
-    def origin(self, images: Tensor) -> Tensor | None:
-        """The reference.
-
-        Raises
-        ------
-        ConfigError
-            If there are several.
-        """
-        references = self._references.of(images)
-        if len(references) != 1:
-            raise ConfigError(f"A function of all passes needs one reference, not {len(references)}.")
-        return references[0].expand_as(images)
+    def origins(self, images: Tensor) -> Sequence[Tensor]:
+        """The references."""
+        return [reference.expand_as(images) for reference in self._references.of(images)]
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Explain one batch against each reference."""

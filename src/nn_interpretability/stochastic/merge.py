@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.stochastic.passes import AttributedPasses, DrawnPasses
+from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.result import PassesAttribution
 from nn_interpretability.stochastic.sampler import differing
 
@@ -54,7 +54,12 @@ class Merge:
             raise DataError(f"{name} was explained with other {' and other '.join(wrong)} than it was drawn with.")
         if self._identity is not None and (wrong := differing(attributed.identity, self._identity)):
             raise DataError(f"{name} was made with other {' and other '.join(wrong)} than the chunks before it.")
-        if self._undisturbed is not None and not torch.equal(drawn.undisturbed, self._undisturbed):
+        last, undisturbed = self._last, self._undisturbed
+        if (
+            last is not None
+            and undisturbed is not None
+            and not (torch.equal(drawn.undisturbed, undisturbed) and torch.equal(attributed.base, last.base))
+        ):
             raise DataError(f"{name} has other scores without dropout than the chunks before it: other hardware?")
         self._follows(drawn, name)
         self._identity, self._undisturbed, self._end = attributed.identity, drawn.undisturbed, drawn.end
@@ -63,6 +68,7 @@ class Merge:
             for one in sums:
                 total += one
         self._logits.append(drawn.logits)
+        self._scores.append(attributed.scores)
         if attributed.raw is not None:
             self._raw.append(attributed.raw)
         self._last = attributed
@@ -92,8 +98,8 @@ class Merge:
             raise DataError(
                 missing if self._end < self._expected else f"There are {self._end} passes, not {self._expected}."
             )
-        logits = torch.cat(self._logits)
-        return assemble(logits, undisturbed, self._sums, torch.cat(self._raw) if self._raw else None, last)
+        raw = torch.cat(self._raw) if self._raw else None
+        return assemble(torch.cat(self._logits), undisturbed, self._sums, torch.cat(self._scores), raw, last)
 
 
 def merge_passes(
@@ -113,29 +119,30 @@ def merge_passes(
 
 
 def assemble(
-    logits: Tensor, undisturbed: Tensor, sums: Mapping[str, Tensor], raw: Tensor | None, last: AttributedPasses
+    logits: Tensor,
+    undisturbed: Tensor,
+    sums: Mapping[str, Tensor],
+    scores: Tensor,
+    raw: Tensor | None,
+    last: AttributedPasses,
 ) -> PassesAttribution:
     """Means from sums over all passes."""
     passes, classes = len(logits), logits.shape[-1]
     predicted = logits.argmax(dim=-1)
     counts = torch.stack([(predicted == k).sum(dim=0) for k in range(classes)], dim=1)
     maps = {"mean": sums["mean"] / passes}
-    score_mean = score_variance = None
-    if last.starts is not None:
-        scores = torch.einsum("ntk,pnk->pnt", last.starts.double(), logits.double())
-        score_mean, score_variance = scores.mean(dim=0), scores.var(dim=0, correction=0)
-        if "covariance" in sums:
-            base = torch.einsum("ntk,nk->nt", last.starts.double(), undisturbed.double())
-            change = _along(score_mean - base, maps["mean"])
-            maps["covariance"] = sums["covariance"] / passes - change * maps["mean"]
+    score_mean = scores.mean(dim=0)
+    score_variance = scores.var(dim=0, correction=0) if last.fixed else None
+    if "covariance" in sums:
+        change = _along(score_mean - last.base, maps["mean"])
+        maps["covariance"] = sums["covariance"] / passes - change * maps["mean"]
     if "squares" in sums:
         deviation = sums["deviations"] / passes
         maps["variance"] = (sums["squares"] / passes - deviation.square()).clamp(min=0)
     if not last.stacked:
         maps = {name: values[:, 0] for name, values in maps.items()}
-        score_mean, score_variance, raw = (
-            _first(values, axis) for values, axis in ((score_mean, 1), (score_variance, 1), (raw, 2))
-        )
+        score_mean, score_variance = score_mean[:, 0], None if score_variance is None else score_variance[:, 0]
+        raw = None if raw is None else raw[:, :, 0]
     for name in ("by_predicted_class", "target_by_predicted_class"):
         if name in sums:
             maps[name] = sums[name] / _along(counts.double().clamp(min=1), sums[name])
@@ -157,7 +164,3 @@ def assemble(
 def _along(values: Tensor, maps: Tensor) -> Tensor:
     """One value for each map, in a form that broadcasts against the maps."""
     return values.reshape(*values.shape, *([1] * (maps.dim() - values.dim())))
-
-
-def _first(values: Tensor | None, axis: int) -> Tensor | None:
-    return None if values is None else values.select(axis, 0)

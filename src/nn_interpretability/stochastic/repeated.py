@@ -12,12 +12,12 @@ from torch import Tensor
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method, checked_count
+from nn_interpretability.stochastic.attributor import Attributor
+from nn_interpretability.stochastic.chunks import DrawnPasses
 from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.information import PassFunction, pass_weights
 from nn_interpretability.stochastic.merge import Merge
 from nn_interpretability.stochastic.passes import (
-    Attributor,
-    DrawnPasses,
     checked_block,
     checked_chunk,
     checked_keep,
@@ -151,13 +151,15 @@ class Repeated:
         return replace(merge.result(), score_mean=explained)
 
     def _origin(self, sampler: Sampler, images: Tensor) -> Tensor | None:
-        """Scores of the references in the same passes."""
-        references = self.method.origin(images)
-        if references is None:
+        """Scores of the reference in the same passes."""
+        references = self.method.origins(images)
+        if not references:
             return None
+        if len(references) != 1:
+            raise ConfigError(f"A function of all passes needs a method with one reference, not {len(references)}.")
         with torch.inference_mode(False), left_as_found(sampler.model):
             all_blocks = blocks(0, self.passes, self.block)
-            found = [sampler.scores(BlockDraws(each.passes), references)[: each.valid] for each in all_blocks]
+            found = [sampler.scores(BlockDraws(each.passes), references[0])[: each.valid] for each in all_blocks]
         return torch.cat(found)
 
     def _independent(self, images: Tensor, target: Target | PassFunction) -> PassesAttribution:

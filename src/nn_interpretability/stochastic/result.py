@@ -43,8 +43,8 @@ class PassesAttribution:
     undisturbed
         Scores without dropout and noise, ``(N, K)``.
     score_mean, score_variance
-        Of the explained score over passes, float64, ``(N, T)``; for a function of all passes its value less that at the
-        origin, and None.
+        Of the explained score over passes, float64, ``(N, T)``. Methods with a reference explain differences from its
+        score in the same pass. For a function of all passes: its value less that at the origin, and None.
     variance
         Variance of each value of the map over passes. None where it was not asked for.
     raw
@@ -63,7 +63,7 @@ class PassesAttribution:
     counts: Tensor
     logits: Tensor
     undisturbed: Tensor
-    score_mean: Tensor | None
+    score_mean: Tensor
     score_variance: Tensor | None
     target: Tensor | None
     block: int

@@ -234,8 +234,7 @@ class Sampler:
 
     def scores(self, draws: BlockDraws, images: Tensor | None = None) -> Tensor:
         """Scores ``(passes, N, K)``; of other images without noise, such as references, if given."""
-        if not self._checked:
-            self._check(draws)
+        self.check(draws)
         noisy, images = images is None, self.images if images is None else images
         parts = self.parts(len(draws.passes))
         return torch.cat([self._scores(images[part], draws, noisy=noisy) for part in parts], dim=1)
@@ -250,8 +249,10 @@ class Sampler:
             self.left = tuple(variant.found.left)
         return found.reshape(len(draws.passes), len(images), -1)
 
-    def _check(self, draws: BlockDraws) -> None:
-        """Compute one block both ways; passes are born at the input if anything goes wrong, or differs."""
+    def check(self, draws: BlockDraws) -> None:
+        """Once, compute a block both ways; passes are born at the input if anything goes wrong, or differs."""
+        if self._checked:
+            return
         self._checked = True
         images = self.images[next(self.parts(len(draws.passes)))]
         try:
