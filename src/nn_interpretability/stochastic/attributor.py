@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -317,6 +317,7 @@ class Attributor:
         """Explain the first block both ways; passes are born at the input if anything goes wrong, or differs."""
         self._compared = True
         sampler = self.sampler
+        scored = replace(scored, draws=BlockDraws(scored.draws.passes))
         try:
             sampler.check(scored.draws)
             if not sampler.late:
