@@ -63,9 +63,10 @@ def pass_weights(function: PassFunction, scores: Tensor, origin: Tensor | None =
     .. math:: s_{ik} = P \int_0^1 \frac{\partial t(z^0 + \tau (z - z^0))}{\partial z_{ik}} \, d\tau, \qquad
               \frac1P \sum_{ik} s_{ik} (z_{ik} - z^0_{ik}) = t(z) - t(z^0),
 
-    along the straight line from the origin to the scores of all passes at once, so the mean over passes of the maps that
-    start from them is a map of the function. Gauss-Legendre with 32 points, exact to rounding for the entropies; in up to
-    64 pieces for functions with kinks, such as the evidential uncertainty, where about 1e-4 of the change may be left.
+    along the straight line from the origin to the scores of all passes at once, so the mean over passes of the maps
+    that start from them is a map of the function. Gauss-Legendre with 32 points, exact to rounding for the entropies;
+    in up to 64 pieces for functions with kinks, such as the evidential uncertainty, where about 1e-4 of the change may
+    be left.
 
     Parameters
     ----------
