@@ -138,8 +138,17 @@ class Attributor:
             sampler.born_at_input("maps of each pass are asked for")
         self._compared = not sampler.late
 
-    def run(self, drawn: DrawnPasses, target: Target) -> AttributedPasses:
+    def run(
+        self, drawn: DrawnPasses, target: Target, handed_on: Sequence[BlockDraws] | None = None
+    ) -> AttributedPasses:
         """Explain the passes of a chunk.
+
+        Parameters
+        ----------
+        drawn, target
+            The passes, and what to explain.
+        handed_on
+            Their random numbers, block by block; None to draw them again, and compare digests.
 
         Raises
         ------
@@ -162,9 +171,9 @@ class Attributor:
         ):
             base, center = self._without_randomness(decided)
             for number, each in enumerate(blocks(drawn.begin, drawn.end, block, every=every, first=first)):
-                draws = BlockDraws(each.passes)
+                draws = BlockDraws(each.passes) if handed_on is None else handed_on[number]
                 found.append(self._block(each, draws, drawn, decided, base, center))
-                if draws.digest() != drawn.digests[number]:
+                if handed_on is None and draws.digest() != drawn.digests[number]:
                     raise DataError(
                         f"The random numbers of the passes from {each.index * block} on are not those that the scores "
                         "were drawn with: draw the passes again."

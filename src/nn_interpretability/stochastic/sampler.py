@@ -180,6 +180,7 @@ class Sampler:
     def __init__(self, model: nn.Module, images: Tensor, randomness: Randomness, *, late: bool = True) -> None:
         self.model, self.images, self.randomness = model, images, randomness
         self.left: tuple[str, ...] = ()
+        self._identity: dict[str, Any] | None = None
         self.reason: str | None = "asked for" if not late else None
         if randomness.dropout is None:
             self.reason = "no dropout"
@@ -195,6 +196,12 @@ class Sampler:
     def born_at_input(self, reason: str) -> None:
         """From now on, all passes enter the model."""
         self.reason = reason
+
+    def identity(self, block: int) -> dict[str, Any]:
+        """What passes must agree on to be merged; see :func:`identity_of`."""
+        if self._identity is None:
+            self._identity = identity_of(self.model, self.images, self.randomness, block)
+        return {**self._identity, "block": block}
 
     def coverage(self) -> dict[str, int]:
         """What to say of the passes in a coverage log."""
