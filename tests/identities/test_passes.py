@@ -253,7 +253,7 @@ def test_independent_masks_are_other_passes_for_each_class() -> None:
 
 
 def chunks(make: Make, size: int, total: int, randomness: Randomness, **options: Any) -> list[Any]:
-    model, images = dropout_cnn(torch.float32), digits(2, torch.float32)
+    model, images = dropout_cnn(torch.float32), digits(1, torch.float32)
     ranges = [(begin, min(begin + size, total)) for begin in range(0, total, size)]
     drawn = [draw_passes(model, images, randomness, *each) for each in ranges]
     return [(each, attribute_passes(make(model), images, each, randomness, "all", **options)) for each in drawn]
@@ -282,7 +282,7 @@ def test_chunks_and_the_order_of_jobs_do_not_change_a_bit(kind: str, products: t
 
 
 def test_the_wrapper_has_the_bits_of_the_jobs() -> None:
-    model, images = dropout_cnn(torch.float32), digits(2, torch.float32)
+    model, images = dropout_cnn(torch.float32), digits(1, torch.float32)
     jobs = merge_passes(chunks(LRP, 100, 130, KINDS["dropout"]), 130)
     for chunk in (50, 250):
         found = MCDropout(LRP(model), passes=130, chunk=chunk, seed=SEED).interpret(images, "all")

@@ -17,7 +17,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.draws import BlockDraws
-from nn_interpretability.stochastic.sampler import Block, Sampler, blocks
+from nn_interpretability.stochastic.sampler import Block, Sampler, blocks, device_of
 from nn_interpretability.targets import Target, for_images, resolve_target
 
 SUMMED = ("mean", "covariance", "by_predicted_class", "target_by_predicted_class")
@@ -197,6 +197,7 @@ class Attributor:
                 "products": sorted(self.products),
                 "keep_raw": self.keep_raw,
             },
+            device=device_of(self.sampler.images),
             coverage={**self._coverage, "passes": self.sampler.coverage()},
         )
 

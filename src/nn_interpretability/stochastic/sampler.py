@@ -316,6 +316,13 @@ def identity_of(model: nn.Module, images: Tensor, randomness: Randomness, block:
     }
 
 
+def device_of(images: Tensor) -> str:
+    """The kind of processor that works on the images: results of two kinds differ by rounding."""
+    if images.device.type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name(images.device)}"
+    return f"cpu, {torch.backends.cpu.get_cpu_capability()}" if images.device.type == "cpu" else images.device.type
+
+
 def differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
     """The names of what two identities disagree on."""
     return [name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name)]
