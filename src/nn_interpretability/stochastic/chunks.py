@@ -65,7 +65,7 @@ class AttributedPasses:
         Explained score of each pass, as the method has it (a difference, where it has a reference), ``(passes, N, T)``,
         float64.
     base
-        Explained score without dropout and noise, ``(N, T)``, float64.
+        Explained score without dropout and noise, ``(N, T)``, float64; 0 where no product needs it.
     fixed
         Whether all passes have the same start signal; False for a function of all passes.
     stacked
