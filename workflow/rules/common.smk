@@ -35,14 +35,12 @@ FIGURE = f"{config['results']}/figures/{{figure}}.{{kind}}"
 FIGURE_DATA = f"{config['results']}/figures/data/{{figure}}.h5"
 FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
 
-# What one job does: the attributions of a model by a method, the attributions of a method, the figures of a section.
+# What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
-METHODS = grouped(config["attributions"], "method")
 SECTIONS = grouped(config["figures"], "section")
 
 
 wildcard_constraints:
-    method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
 
@@ -96,11 +94,6 @@ def modules_of(attributions):
 def model(wildcards):
     """The entry of a model in the configuration."""
     return config["models"][wildcards.model]
-
-
-def models_of(attributions):
-    """The model that each of some attributions explains."""
-    return [config["attributions"][name]["model"] for name in attributions]
 
 
 def sources_of(figures):

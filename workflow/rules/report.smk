@@ -14,8 +14,8 @@ rule numbers:
     input:
         record=rules.prepare_digits.output.record,
         parts=[
-            *expand(rules.measure_model.output.numbers, model=config["models"]),
-            *expand(rules.measure_method.output.numbers, method=METHODS),
+            rules.measure_models.output.numbers,
+            rules.measure_attributions.output.numbers,
             *expand(FIGURE_NUMBERS, figure=config["figures"]),
         ],
     output:
@@ -58,8 +58,7 @@ rule timings:
             **benchmarks_of_rules(f"attribute_{model}_{method}" for model, method in ATTRIBUTION_JOBS),
             **benchmarks_of_rules(f"figure_data_{section}" for section in SECTIONS),
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
-            **benchmarks_of("measure_method", "method", METHODS),
-            **benchmarks_of("measure_model", "model", config["models"]),
+            **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
     script:

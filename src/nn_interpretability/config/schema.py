@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nn_interpretability.models.build import architectures
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import configurable
 
 Schema = dict[str, Any]
 
@@ -33,6 +33,10 @@ FIGURES = (
     "fig15",
     "fig16",
     "fig17",
+    "bicubic",
+    "fluctuation",
+    "modes",
+    "transposed",
 )
 
 
@@ -145,12 +149,16 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
-    kinds = {"enum": ["first_of_class", "class_means", "occlusions"], "default": "first_of_class"}
+    kinds = {
+        "enum": ["first_of_class", "class_means", "occlusions", "noise_path", "noise_path_published"],
+        "default": "first_of_class",
+    }
     return _object(
         {
             "kind": {
                 **kinds,
-                "description": "of each class the first training picture, or the mean; or a 1 under a white window",
+                "description": "of each class the first training picture, or the mean; a 1 under a white window; "
+                "or a 1 with a growing share of noise",
             }
         }
     )
@@ -159,7 +167,7 @@ def _probe() -> Schema:
 def _attribution() -> Schema:
     schema = _object(
         {
-            "method": {"enum": sorted(METHODS), "description": "see nn-interpretability methods"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
             "model": {"type": "string", "default": "cnn", "description": "a name under models"},
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
             "target": {
@@ -177,7 +185,7 @@ def _attribution() -> Schema:
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
             "then": {"properties": {"parameters": dict(method.parameters)}},
         }
-        for name, method in sorted(METHODS.items())
+        for name, method in sorted(configurable().items())
     ]
     return schema
 
@@ -195,6 +203,8 @@ def _figures() -> Schema:
                     "filters",
                     "occlusion",
                     "worst_occlusions",
+                    "difference",
+                    "gradient_path",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "

@@ -10,6 +10,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from nn_interpretability.plotting import curves_data
+from nn_interpretability.plotting.curves import draw_curves
+from nn_interpretability.plotting.curves_data import Curves, curves_of
 from nn_interpretability.plotting.data import SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.panels import draw_panel_group
 from nn_interpretability.plotting.strip import draw_strip
@@ -17,6 +20,8 @@ from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
 from nn_interpretability.storage.hdf5 import read_hdf5
 from nn_interpretability.storage.product import write_json, writing
+
+Content = PanelGroup | OcclusionStrip | Curves
 
 
 def draw(
@@ -47,12 +52,18 @@ def draw(
     """
     content = read_figure(Path(figure_data_h5))
     with figure_style():
-        figure = draw_strip(content) if isinstance(content, OcclusionStrip) else draw_panel_group(content)
+        figure = _drawn(content)
         with writing(pdf) as temporary:
             save_pdf(figure, temporary, title=content.figure)
         with writing(png) as temporary:
             save_png(figure, temporary)
     write_json(sidecar_json, sidecar(content, provenance))
+
+
+def _drawn(content: Content) -> Figure:
+    if isinstance(content, OcclusionStrip):
+        return draw_strip(content)
+    return draw_curves(content) if isinstance(content, Curves) else draw_panel_group(content)
 
 
 def save_pdf(figure: Figure, path: Path, *, title: str = "") -> None:
@@ -66,7 +77,7 @@ def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(path, format="png", dpi=PNG_DPI, metadata={"Software": None})
 
 
-def read_figure(path: Path) -> PanelGroup | OcclusionStrip:
+def read_figure(path: Path) -> Content:
     """The contents of a figure data file, of whatever kind.
 
     Raises
@@ -75,18 +86,28 @@ def read_figure(path: Path) -> PanelGroup | OcclusionStrip:
         If the file is damaged, or not a figure data file that this version knows.
     """
     product = read_hdf5(path, schema=SCHEMA)
+    if product.params.get("kind") == curves_data.KIND:
+        return curves_of(product)
     return strip_of(product) if product.params.get("kind") == KIND else read_figure_data(path)
 
 
-def sidecar(content: PanelGroup | OcclusionStrip, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What a reader of the figure may want to know, as plain data."""
-    facts = _strip_facts(content) if isinstance(content, OcclusionStrip) else _group_facts(content)
+    if isinstance(content, Curves):
+        facts = _curves_facts(content)
+    else:
+        facts = _strip_facts(content) if isinstance(content, OcclusionStrip) else _group_facts(content)
     return {
         "figure": content.figure,
         "provenance": dict(provenance),
         "data_provenance": dict(content.provenance),
         "facts": facts,
     }
+
+
+def _curves_facts(curves: Curves) -> dict[str, Any]:
+    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in curves.panels]
+    return {"quantity": curves.y_label, "facts": dict(curves.facts), "blocks": [{"heading": "", "rows": rows}]}
 
 
 def _strip_facts(strip: OcclusionStrip) -> dict[str, Any]:
