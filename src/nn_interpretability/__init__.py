@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nn_interpretability.methods.simple_taylor import SimpleTaylor
     from nn_interpretability.methods.smoothgrad import SmoothGrad
     from nn_interpretability.models.gap_head import with_gap_head
+    from nn_interpretability.stochastic.input_noise import InputNoise
+    from nn_interpretability.stochastic.mc_dropout import MCDropout
     from nn_interpretability.synthesis.activation_maps import ActivationMaps, filters_of
     from nn_interpretability.synthesis.activation_maximization import ActivationMaximization
     from nn_interpretability.synthesis.class_model import ClassModel
@@ -63,10 +65,12 @@ _PUBLIC = {
     "Gradient": "nn_interpretability.methods.gradient",
     "GuidedBackprop": "nn_interpretability.methods.guided_backprop",
     "GuidedGradCAM": "nn_interpretability.methods.guided_grad_cam",
+    "InputNoise": "nn_interpretability.stochastic.input_noise",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
     "IsotonicCalibration": "nn_interpretability.uncertainty.isotonic",
     "LRP": "nn_interpretability.methods.lrp",
+    "MCDropout": "nn_interpretability.stochastic.mc_dropout",
     "Occlusion": "nn_interpretability.methods.occlusion",
     "Saliency": "nn_interpretability.methods.saliency",
     "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
@@ -95,9 +99,11 @@ __all__ = [
     "Gradient",
     "GuidedBackprop",
     "GuidedGradCAM",
+    "InputNoise",
     "InputXGradient",
     "IntegratedGradients",
     "IsotonicCalibration",
+    "MCDropout",
     "Occlusion",
     "Saliency",
     "SimpleTaylor",

@@ -87,7 +87,8 @@ def resolve_target(
     ----------
     target
         None for the class of the largest score of each image; a class; one class per image; ``"all"``; weights of
-        shape ``(N, K)`` (the score is then their sum of products with the scores); or a function of the scores
+        shape ``(N, K)`` (the score is then their sum of products with the scores), or ``(N, M, K)`` for M such
+        scores at once; or a function of the scores
         ``(N, K) -> (N,)``.
     output
         Scores, shape ``(N, K)``.
@@ -198,16 +199,17 @@ def _all_classes(target: str, output: Tensor, change: Tensor) -> ResolvedTarget:
 
 
 def _weight_target(weights: Tensor, output: Tensor, change: Tensor) -> ResolvedTarget:
-    if weights.shape != output.shape:
+    several = weights.dim() == 3
+    if (weights[:, 0] if several and weights.shape[1] else weights).shape != output.shape:
         raise ConfigError(
             f"The target weights have shape {tuple(weights.shape)}, the scores {tuple(output.shape)}: they must agree. "
             "(Classes are given as integers.)"
         )
     if not bool(torch.isfinite(weights).all()):
         raise ConfigError("The target weights contain NaN or infinite values.")
-    weights = weights.to(output)
-    scores = (weights.double() * change).sum(dim=1)
-    return ResolvedTarget("weights", weights[None], scores[None], None, stacked=False)
+    starts = weights.to(output).movedim(1, 0) if several else weights.to(output)[None]
+    scores = (starts.double() * change).sum(dim=2)
+    return ResolvedTarget("weights", starts, scores, None, stacked=several)
 
 
 def _function_target(function: ScoreFunction, output: Tensor, start: str, origin: Tensor | None) -> ResolvedTarget:

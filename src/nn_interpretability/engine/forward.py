@@ -21,7 +21,8 @@ class Forward:
     Parameters
     ----------
     model
-        Classifier; to be called inside :func:`~nn_interpretability.engine.preserve.left_as_found`.
+        Classifier; to be called inside :func:`~nn_interpretability.engine.preserve.left_as_found`. One that multiplies
+        the rows of its batch has an attribute ``rows_per_image`` that says how often.
     images
         Batch of shape ``(N, ...)``.
     rulebook
@@ -64,7 +65,7 @@ class Forward:
                 self._output = model(entry)
             else:
                 self._output = self._run(model, entry, rulebook, bounds)
-        self.output = check_scores(self._output, images)
+        self.output = check_scores(self._output, images, getattr(model, "rows_per_image", 1))
         if not self._output.requires_grad:
             raise DataError("The output of the model does not depend on the images, or was detached from them.")
         self._layer: LayerOutput | None = None if layer is None else found.once(layer)
@@ -110,23 +111,25 @@ class Forward:
         self._output = self.output
 
 
-def check_scores(output: Any, images: Tensor) -> Tensor:
+def check_scores(output: Any, images: Tensor, rows_per_image: int = 1) -> Tensor:
     """The scores of a model, detached.
 
     Raises
     ------
     DataError
-        If they are not a finite tensor of shape ``(N, K)``, of the precision of the images.
+        If they are not a finite tensor of shape ``(N, K)``, or ``(rows_per_image * N, K)``, of the precision of the
+        images.
     """
     if not isinstance(output, Tensor):
         raise DataError(
             f"The model returns a {type(output).__name__}, not a tensor of scores (samples, classes). "
             "Wrap it in a module that returns the scores alone."
         )
-    if output.dim() != 2 or output.shape[0] != images.shape[0]:
+    rows = images.shape[0] * rows_per_image
+    if output.dim() != 2 or output.shape[0] != rows:
         raise DataError(
-            f"The model returns scores of shape {tuple(output.shape)} for {images.shape[0]} images; "
-            f"({images.shape[0]}, classes) is expected. Wrap it in a module that returns one score per class."
+            f"The model returns scores of shape {tuple(output.shape)} for {rows} images; "
+            f"({rows}, classes) is expected. Wrap it in a module that returns one score per class."
         )
     if output.is_floating_point() and torch.finfo(output.dtype).bits < torch.finfo(images.dtype).bits:
         raise DataError(

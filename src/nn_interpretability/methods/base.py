@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -32,6 +33,9 @@ class Method:
         Name in configuration files.
     conserving
         Whether the values of a map sum to the explained score (up to what the method itself says it loses).
+    linear
+        Whether every step back is linear in the signal, from the start to the map: a sum of signals then gives the sum
+        of their maps.
     start
         Where the start signal of a function target comes from; see
         :func:`~nn_interpretability.targets.resolve_target`.
@@ -39,6 +43,7 @@ class Method:
 
     name: ClassVar[str]
     conserving: bool = False
+    linear: bool = False
     start: ClassVar[Literal["derivative", "path"]] = "derivative"
 
     def __init__(self, model: nn.Module) -> None:
@@ -62,7 +67,8 @@ class Method:
         target
             What to explain. None: the class of the largest score of each image, decided once. An int: this class. A
             sequence or tensor of N ints: one class per image. ``"all"``: every class, with one forward pass. A tensor
-            of weights ``(N, K)``: the weighted sum of the scores. A function ``(N, K) -> (N,)`` of the scores.
+            of weights ``(N, K)``: the weighted sum of the scores; ``(N, M, K)``: M such sums with one forward pass, as
+            for ``"all"``. A function ``(N, K) -> (N,)`` of the scores.
         chunk
             Rows in one forward pass, to bound memory: images, or points of the paths and noisy copies of images for
             methods that need several. None: all images at once, points and copies in blocks of moderate size.
@@ -117,6 +123,16 @@ class Method:
             If a hyper-parameter does not fit the images.
         """
         return self
+
+    def on(self, model: nn.Module) -> Self:
+        """The same method for a variant of its model in which rows of a batch have their own dropout masks."""
+        chosen = copy.copy(self)
+        chosen.model = model
+        return chosen
+
+    def origins(self, images: Tensor) -> Sequence[Tensor]:
+        """The references, of the shape of the images, whose mean score a score is measured from; none for 0."""
+        return ()
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Explain one batch: what :meth:`interpret` calls, and methods around other methods.

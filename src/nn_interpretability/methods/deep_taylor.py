@@ -55,6 +55,7 @@ class DeepTaylor(LRP):
     """
 
     name: ClassVar[str] = "deep_taylor"
+    linear = False  # it starts from the positive part
 
     def __init__(
         self,

@@ -98,6 +98,7 @@ class DeepLIFT(Method):
 
     name: ClassVar[str] = "deeplift"
     conserving = True
+    linear = True
     start: ClassVar[Literal["derivative", "path"]] = "path"
 
     def __init__(
@@ -120,6 +121,7 @@ class DeepLIFT(Method):
         self._composite = ByName(self._rule) if isinstance(self._rule, dict) else None
         self._settings = DeepLIFTSettings("rescale" if named else str(rule), self._composite, pool_order=pool_order)
         self._references = References(reference)
+        self._shared_reference, self.linear = True, not mean_subtraction
         self._mean_subtraction, self._strict = bool(mean_subtraction), strict
 
     @property
@@ -138,9 +140,21 @@ class DeepLIFT(Method):
         chosen._references = self._references.for_samples(index, images)
         return chosen
 
+    def on(self, model: nn.Module) -> Self:
+        """The same method for a variant of its model; each row has a reference of its own, which sees the same mask."""
+        chosen = super().on(model)
+        chosen._shared_reference = False
+        return chosen
+
+    def origins(self, images: Tensor) -> Sequence[Tensor]:
+        """The references."""
+        return [reference.expand_as(images) for reference in self._references.of(images)]
+
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Explain one batch against each reference."""
         references = self._references.of(images)
+        if not self._shared_reference:
+            references = [reference.expand_as(images) for reference in references]
         explained = [self._against(images, reference, target) for reference in references]
         first = explained[0]
         stacked = first.resolved.stacked

@@ -24,6 +24,7 @@ class Gradient(Method):
     """
 
     name: ClassVar[str] = "gradient"
+    linear = True
 
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
         return gradients[0]

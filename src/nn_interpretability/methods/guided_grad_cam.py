@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
@@ -61,6 +61,12 @@ class GuidedGradCAM(GradCAM):
     def parameters(self) -> Mapping[str, Any]:
         """Hyper-parameters, for metadata."""
         return {**super().parameters, **self._guided.parameters}
+
+    def on(self, model: nn.Module) -> Self:
+        """The same method for a variant of its model."""
+        chosen = super().on(model)
+        chosen._guided = self._guided.on(model)
+        return chosen
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Explain one batch; see :meth:`~nn_interpretability.methods.base.Method.explain`."""

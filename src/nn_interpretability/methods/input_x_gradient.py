@@ -25,6 +25,7 @@ class InputXGradient(Method):
     """
 
     name: ClassVar[str] = "input_x_gradient"
+    linear = True
     conserving = True
 
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:

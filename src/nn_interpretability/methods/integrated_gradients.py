@@ -90,6 +90,10 @@ class IntegratedGradients(Method):
         chosen._reference = reference_of_samples(self._reference, index, images)
         return chosen
 
+    def origins(self, images: Tensor) -> Sequence[Tensor]:
+        """The reference."""
+        return [reference_for(self._reference, images)]
+
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Integrate for one batch."""
         reference = reference_for(self._reference, images)

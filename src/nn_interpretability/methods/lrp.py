@@ -87,6 +87,7 @@ class LRP(Method):
     """
 
     name: ClassVar[str] = "lrp"
+    linear = True
     conserving = True
     start: ClassVar[Literal["derivative", "path"]] = "path"
 

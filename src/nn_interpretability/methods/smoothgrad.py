@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution
 from nn_interpretability.errors import ConfigError
@@ -101,6 +101,12 @@ class SmoothGrad(Method):
         """The same method for some of the images."""
         chosen = copy.copy(self)
         chosen.method = self.method.for_samples(index, images)
+        return chosen
+
+    def on(self, model: nn.Module) -> Self:
+        """The same method for a variant of its model."""
+        chosen = super().on(model)
+        chosen.method = self.method.on(model)
         return chosen
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:

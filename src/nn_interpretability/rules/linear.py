@@ -319,16 +319,20 @@ class LinearSurrogate(Surrogate):
         if self._ready is None:
             self._ready = self._prepare(inputs)
         rule, leaves, fractions = self._ready
-        pulled = torch.autograd.grad(
-            [output for fraction in fractions for output in fraction.outputs],
-            leaves,
-            [_times(sign, fraction.ratio * gradient) for fraction in fractions for sign in fraction.signs],
-            retain_graph=True,
-            allow_unused=True,
-        )
+        outputs = [output for fraction in fractions for output in fraction.outputs]
+        signals = [_times(sign, fraction.ratio * gradient) for fraction in fractions for sign in fraction.signs]
+        pulled = self._back(outputs, leaves, signals)
         if self._recorder is not None:
             self._account(self._recorder, rule, fractions, gradient, leaves, pulled)
         return (*pulled, *([None] * (len(inputs) - len(leaves))))
+
+    def _back(
+        self, outputs: Sequence[Tensor], leaves: Sequence[Tensor], signals: Sequence[Tensor]
+    ) -> Sequence[Tensor | None]:
+        """The gradients of the outputs at the leaves."""
+        if self.operation.kind == "linear" and len(outputs) == len(leaves) == 1 and outputs[0] is self.local_output:
+            return [signals[0] @ self.operation.weight]  # without the detour of a nested backward pass
+        return torch.autograd.grad(outputs, leaves, signals, retain_graph=True, allow_unused=True)
 
     def _prepare(self, inputs: Sequence[Tensor]) -> tuple[LinearRule, list[Tensor], list[_Fraction]]:
         rule = self._choose()
@@ -367,24 +371,39 @@ class LinearSurrogate(Surrogate):
         The bias of the layer is not taken off its value: what is left of a window without contributions would be
         rounding instead of zero. Nor is a difference of terms zero when it should be; hence its rounding.
         """
-        outputs: list[Tensor] = []
-        signs: list[float] = []
+        chosen: list[tuple[Term, Tensor, Tensor]] = []
         total = torch.zeros_like(self._value)
         size = torch.zeros_like(self._value)
         for term in part.terms:
             source = _select(term.source, sources)
             if not bool(source.detach().any()):
                 continue  # zeros contribute nothing: an input that is never negative has no negative part
-            unbiased = term.plain and self.operation.bias is None
-            weight = term.weight(self.operation.weight)
-            outputs.append(self.local_output if unbiased else self.operation.apply(source, weight, None))
-            signs.append(term.sign)
-            values = outputs[-1].detach() * term.sign
-            total, size = total + values, size + values.abs()
+            chosen.append((term, source, term.weight(self.operation.weight)))
+        differs = len({term.sign for term, _, _ in chosen}) > 1
+        outputs, signs = self._outputs(chosen)
+        if len(outputs) == len(chosen):
+            values = [output.detach() * sign for output, sign in zip(outputs, signs, strict=True)]
+        else:
+            with torch.no_grad():
+                values = [self.operation.apply(source, weight, None) * term.sign for term, source, weight in chosen]
+        for value in values:
+            total, size = total + value, size + value.abs()
         if not outputs:
             return [self.local_output], [0.0], total, size
-        differs = any(sign != signs[0] for sign in signs)
         return outputs, signs, total, size * (_ROUNDING * torch.finfo(size.dtype).eps if differs else 0.0)
+
+    def _outputs(self, chosen: Sequence[tuple[Term, Tensor, Tensor]]) -> tuple[list[Tensor], list[float]]:
+        """The terms as differentiable outputs with their signs; several as one, side by side, with one way back."""
+        if len(chosen) == 1 and chosen[0][0].plain and self.operation.bias is None:
+            return [self.local_output], [chosen[0][0].sign]
+        axes = self.operation.joining_axes
+        if len(chosen) < 2 or axes is None:
+            applied = [self.operation.apply(source, weight, None) for _, source, weight in chosen]
+            return applied, [term.sign for term, _, _ in chosen]
+        of_input, of_weight = axes
+        source = torch.cat([source for _, source, _ in chosen], dim=of_input)
+        weight = torch.cat([_times(term.sign, weight) for term, _, weight in chosen], dim=of_weight)
+        return [self.operation.apply(source, weight, None)], [1.0]
 
     def _bias(self, modifier: Modifier) -> Tensor:
         """A part of the bias, broadcastable against the output."""

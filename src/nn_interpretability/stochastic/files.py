@@ -1,0 +1,229 @@
+"""Passes in HDF5: what one job hands to the next.
+
+``passes/1``, from :func:`save_drawn`: ``logits [pass, sample, class]``, ``predicted [pass, sample]`` and ``undisturbed
+[sample, class]``; the parameters hold the range of passes, the key of the random numbers, and their digests by block.
+
+``pass_sums/1``, from :func:`save_attributed`: ``sum_* [block, sample, target or class, ...]`` in float64, one for each
+product, ``scores [pass, sample, target]``, ``base [sample, target]``, and ``raw [kept_pass, sample, target, ...]``
+where they were asked for.
+
+``pass_attribution/1``, from :func:`save_result`: the fields of a
+:class:`~nn_interpretability.stochastic.result.PassesAttribution` and its entropies, ``[sample, ...]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hdf5
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
+    from nn_interpretability.stochastic.result import PassesAttribution
+
+DRAWN, SUMS, RESULT = "passes/1", "pass_sums/1", "pass_attribution/1"
+_PIXELS = {3: ("channel", "y", "x"), 2: ("channel", "position"), 1: ("feature",), 0: ()}
+_SUM = "sum_"
+_BY_CLASS = ("by_predicted_class", "target_by_predicted_class")
+
+
+def save_drawn(drawn: DrawnPasses, path: Path | str, *, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write the scores of a chunk of passes, whole or not at all."""
+    arrays = {
+        "logits": Array(_numpy(drawn.logits), ("pass", "sample", "class")),
+        "predicted": Array(_numpy(drawn.predicted), ("pass", "sample")),
+        "undisturbed": Array(_numpy(drawn.undisturbed), ("sample", "class")),
+    }
+    params = {
+        "begin": drawn.begin,
+        "end": drawn.end,
+        "digests": list(drawn.digests),
+        "identity": dict(drawn.identity),
+        "device": drawn.device,
+        "coverage": dict(drawn.coverage),
+    }
+    scales = {"pass": np.arange(drawn.begin, drawn.end)}
+    write_hdf5(path, arrays, schema=DRAWN, params=params, provenance=provenance or {}, scales=scales)
+
+
+def load_drawn(path: Path | str) -> DrawnPasses:
+    """Read what :func:`save_drawn` wrote.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the file is damaged, or something else.
+    """
+    from nn_interpretability.stochastic.chunks import DrawnPasses
+
+    product = read_hdf5(path, schema=DRAWN)
+    params = product.params
+    return DrawnPasses(
+        params["begin"],
+        params["end"],
+        _tensor(product, "logits"),
+        _tensor(product, "undisturbed"),
+        tuple(params["digests"]),
+        params["identity"],
+        params["device"],
+        params["coverage"],
+    )
+
+
+def save_attributed(
+    attributed: AttributedPasses, path: Path | str, *, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write what a method says of a chunk of passes, whole or not at all."""
+    arrays = {
+        f"{_SUM}{name}": Array(_numpy(values), ("block", "sample", _second(name), *_PIXELS[values.dim() - 3]))
+        for name, values in attributed.sums.items()
+    }
+    block = attributed.identity["block"]
+    first = attributed.begin // block
+    scales: dict[str, Any] = {"block": np.arange(first, first + len(attributed.sums["mean"]))}
+    if attributed.raw is not None:
+        arrays["raw"] = Array(
+            _numpy(attributed.raw), ("kept_pass", "sample", "target", *_PIXELS[attributed.raw.dim() - 3])
+        )
+        scales["kept_pass"] = np.arange(attributed.begin, attributed.begin + len(attributed.raw))
+    arrays["scores"] = Array(_numpy(attributed.scores), ("pass", "sample", "target"))
+    arrays["base"] = Array(_numpy(attributed.base), ("sample", "target"))
+    scales["pass"] = np.arange(attributed.begin, attributed.end)
+    if attributed.classes is not None:
+        arrays["explained_class"] = Array(_numpy(attributed.classes), ("sample",))
+    params = {
+        "begin": attributed.begin,
+        "end": attributed.end,
+        "identity": dict(attributed.identity),
+        "device": attributed.device,
+        "fixed": attributed.fixed,
+        "stacked": attributed.stacked,
+        "coverage": {name: dict(value) for name, value in attributed.coverage.items()},
+    }
+    write_hdf5(path, arrays, schema=SUMS, params=params, provenance=provenance or {}, scales=scales)
+
+
+def load_attributed(path: Path | str) -> AttributedPasses:
+    """Read what :func:`save_attributed` wrote.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the file is damaged, or something else.
+    """
+    from nn_interpretability.stochastic.chunks import AttributedPasses
+
+    product = read_hdf5(path, schema=SUMS)
+    params = product.params
+
+    def maybe(name: str) -> Tensor | None:
+        return _tensor(product, name) if name in product.arrays else None
+
+    return AttributedPasses(
+        begin=params["begin"],
+        end=params["end"],
+        sums={name.removeprefix(_SUM): _tensor(product, name) for name in product.arrays if name.startswith(_SUM)},
+        raw=maybe("raw"),
+        scores=_tensor(product, "scores"),
+        base=_tensor(product, "base"),
+        fixed=params["fixed"],
+        stacked=params["stacked"],
+        classes=maybe("explained_class"),
+        identity=params["identity"],
+        device=params["device"],
+        coverage=params["coverage"],
+    )
+
+
+def save_result(
+    result: PassesAttribution,
+    path: Path | str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the result of all passes, whole or not at all; ``params`` is what was asked for, beside the identity."""
+    stacked = result.score_mean.dim() == 2
+    arrays = {
+        "logits": Array(_numpy(result.logits), ("target", "pass", "sample", "class")[-result.logits.dim() :]),
+        "undisturbed": Array(_numpy(result.undisturbed), ("sample", "class")),
+        "counts": Array(_numpy(result.counts), ("sample", "class")),
+        "probabilities": Array(_numpy(result.probabilities), ("sample", "class")),
+    }
+    for name in ("predictive_entropy", "expected_entropy", "mutual_information"):
+        arrays[name] = Array(_numpy(getattr(result, name)), ("sample",))
+    for name in ("score_mean", "score_variance"):
+        values = getattr(result, name)
+        if values is not None:
+            arrays[name] = Array(_numpy(values), ("sample", "target")[: values.dim()])
+    if result.target is not None:
+        arrays["explained_class"] = Array(_numpy(result.target), ("sample",))
+    own = ("sample", "target") if stacked else ("sample",)
+    for name, axes in {
+        "mean": own,
+        "covariance": own,
+        "variance": own,
+        "raw": ("kept_pass", *own),
+        **dict.fromkeys(_BY_CLASS, ("sample", "class")),
+    }.items():
+        values = getattr(result, name)
+        if values is not None:
+            arrays[name] = Array(_numpy(values), (*axes, *_PIXELS[values.dim() - len(axes)]))
+    described = {
+        "identity": dict(result.identity),
+        "passes": result.passes,
+        "coverage": {name: dict(value) for name, value in result.coverage.items()},
+        **(params or {}),
+    }
+    write_hdf5(path, arrays, schema=RESULT, params=described, provenance=provenance or {})
+
+
+def load_result(path: Path | str) -> PassesAttribution:
+    """Read what :func:`save_result` wrote.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the file is damaged, or something else.
+    """
+    from nn_interpretability.stochastic.result import PassesAttribution
+
+    product = read_hdf5(path, schema=RESULT)
+
+    def maybe(name: str) -> Tensor | None:
+        return _tensor(product, name) if name in product.arrays else None
+
+    optional = ("score_variance", "covariance", *_BY_CLASS, "variance", "raw")
+    fields: dict[str, Any] = {name: maybe(name) for name in optional}
+    return PassesAttribution(
+        mean=_tensor(product, "mean"),
+        score_mean=_tensor(product, "score_mean"),
+        counts=_tensor(product, "counts"),
+        logits=_tensor(product, "logits"),
+        undisturbed=_tensor(product, "undisturbed"),
+        target=maybe("explained_class"),
+        block=product.params["identity"]["block"],
+        identity=product.params["identity"],
+        coverage=product.params["coverage"],
+        **fields,
+    )
+
+
+def _second(name: str) -> str:
+    return "class" if name in _BY_CLASS else "target"
+
+
+def _numpy(values: Tensor) -> Any:
+    return values.detach().cpu().numpy()
+
+
+def _tensor(product: Product, name: str) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(product.arrays[name].values))
