@@ -44,7 +44,9 @@ def test_every_row_has_as_many_cells_as_the_head(tables: dict[str, str], name: s
 
     assert len({len(row) for row in found}) == 1
     assert len(found) > 1
-    assert tables[name].count(r"\begin{tabular}") == tables[name].count(r"\end{tabular}") == 1
+    kinds = [kind for kind in ("tabular", "longtable") if rf"\begin{{{kind}}}" in tables[name]]
+    assert len(kinds) == 1
+    assert tables[name].count(rf"\begin{{{kinds[0]}}}") == tables[name].count(rf"\end{{{kinds[0]}}}") == 1
 
 
 def test_conservation(tables: dict[str, str]) -> None:

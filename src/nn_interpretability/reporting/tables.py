@@ -91,6 +91,18 @@ def tabular(columns: str, head: Sequence[str], groups: Iterable[Sequence[Sequenc
     return top + body + "\\bottomrule\n\\end{tabular}\n"
 
 
+def long_tabular(
+    columns: str, head: Sequence[str], groups: Iterable[Sequence[Sequence[str]]], *, above: str = ""
+) -> str:
+    r"""The same over several pages, the head on each; the text defines ``\tabletitle``, caption and label."""
+    whole = tabular(columns, head, groups, above=above)
+    start, body = whole.split("\\midrule\n", 1)
+    start = start.replace(r"\begin{tabular}", r"\begin{longtable}")
+    begin, top = start.split("\n", 1)
+    heads = f"{begin}\n\\tabletitle\\\\\n{top}\\midrule\n\\endfirsthead\n{top}\\midrule\n\\endhead\n"
+    return heads + body.replace(r"\end{tabular}", r"\end{longtable}")
+
+
 def conservation_table(numbers: Numbers) -> str:
     """Per attribution that sums to the score: how far the sum is from it, and what lies on black pixels."""
     names = [name for name in _attributions(numbers, "conservation.median") if not _of_the_study(numbers, name)]
@@ -130,7 +142,7 @@ def relevance_sinks_table(numbers: Numbers) -> str:
     above = r" & & \multicolumn{4}{c}{here} & \multicolumn{4}{c}{as published} \\"
     rules = r" \cmidrule(lr){3-6} \cmidrule(l){7-10}"
     names = ["bias", "stabiliser", "blocked", "sent on"]
-    return tabular("llrrrrrrrr", ["method", "layer", *names, *names], groups, above=above + rules + "\n")
+    return long_tabular("llrrrrrrrr", ["method", "layer", *names, *names], groups, above=above + rules + "\n")
 
 
 def _sinks(numbers: Numbers, name: str, layer: str) -> list[str]:
@@ -148,7 +160,7 @@ def settings_table(numbers: Numbers, records: Sequence[FigureRecord]) -> str:
         published = {row["name"]: row for row in blocks[1]["rows"]}
         pairs = [(row, published.get(row["name"] + PUBLISHED)) for row in blocks[0]["rows"]]
         groups.append([_settings_row(numbers, record.figure, one, other) for one, other in pairs if other])
-    return tabular(f"l{_METHOD}{_WRAPPED}{_WRAPPED}rr", _SETTINGS_HEAD, groups)
+    return long_tabular(f"l{_METHOD}{_WRAPPED}{_WRAPPED}rr", _SETTINGS_HEAD, groups)
 
 
 _WRAPPED = r">{\raggedright\arraybackslash}p{0.245\linewidth}"
@@ -229,22 +241,26 @@ _SCALINGS = {
 
 
 def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
-    """Architecture, recipe and quality of each model."""
-    groups = []
+    """Per model: architecture, recipe, accuracy on the validation part, and quality on the test part."""
+    rows = []
     for name, card in cards.items():
-        rows = [["model", code(name)], ["architecture", code(card["architecture"])]]
-        rows.append(["trainable numbers", number(str(card["parameters"]))])
-        rows += [[escape(key.replace("_", " ")), _plain(value)] for key, value in card["recipe"].items()]
-        rows += [["seed", _seed(card["seed"])], ["device", _plain(card["device"])]]
-        rows += [[f"{part} part", _quality(card[part])] for part in ("validation", "test")]
-        groups.append(rows)
-    return tabular("lp{0.62\\linewidth}", ["quantity", "value"], groups)
-
-
-def _quality(part: Mapping[str, Any]) -> str:
-    accuracy, error = number(f"{100 * part['accuracy']:.2f}", "%"), number(f"{100 * part['ece']:.2f}", "%")
-    count = number(str(part["n"]))
-    return f"accuracy {accuracy}, NLL {number(format(part['nll'], '.4f'))}, ECE {error}, {count} pictures"
+        recipe, test = card["recipe"], card["test"]
+        rows.append(
+            [
+                code(name),
+                code(card["architecture"]),
+                number(str(card["parameters"])),
+                _plain(recipe.get("epochs")),
+                _plain(recipe.get("max_learning_rate")),
+                _seed(card["seed"]),
+                number(f"{100 * card['validation']['accuracy']:.2f}", "%"),
+                number(f"{100 * test['accuracy']:.2f}", "%"),
+                number(f"{test['nll']:.4f}"),
+                number(f"{100 * test['ece']:.2f}", "%"),
+            ]
+        )
+    head = ["network", "architecture", "numbers", "epochs", "rate", "seed", "validation", "test", "NLL", "ECE"]
+    return tabular("llrrrrrrrr", head, [rows])
 
 
 def figure_provenance_table(
@@ -269,7 +285,7 @@ def figure_provenance_table(
             ]
         )
     head = ["figure", "rule", "figure data", "probe", "weights", "model seed", "commit", "device", "time"]
-    return tabular("lllllrllr", head, [rows])
+    return long_tabular("lllllrllr", head, [rows])
 
 
 def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
@@ -291,7 +307,7 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
         ]
         for name, job in sorted(jobs.items())
     ]
-    return tabular("lllllr", ["attribution", "figure", "rule", "code", "device", "time"], [rows])
+    return long_tabular("lllllr", ["attribution", "figure", "rule", "code", "device", "time"], [rows])
 
 
 def jobs_table(clock: Timings) -> str:
@@ -314,7 +330,7 @@ def jobs_table(clock: Timings) -> str:
         )
     if not rows:
         rows = [["no clock readings were recorded", NONE, NONE, NONE, NONE]]
-    return tabular("lrrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
+    return long_tabular("lrrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
 
 
 def _was_sampled(job: Mapping[str, Any]) -> bool:
