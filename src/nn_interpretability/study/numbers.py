@@ -154,7 +154,7 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
-    and ``agreement.<row>.size``, how many times as large the published maps are; ``difference.max`` and
+    and ``agreement.<row>.size``, how many times as large the published maps are (left out for empty ones); ``difference.max`` and
     ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of a row of the first
     block from the row above, relative to the largest value there.
     """
@@ -360,7 +360,9 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
             continue
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
-        numbers[f"agreement.{one.name}.size"] = float(np.linalg.norm(other.values) / np.linalg.norm(one.values))
+        size = float(np.linalg.norm(one.values))
+        if size:  # a network without evidence has empty maps, of which nothing is a multiple
+            numbers[f"agreement.{one.name}.size"] = float(np.linalg.norm(other.values) / size)
     return numbers
 
 
