@@ -16,7 +16,7 @@ from nn_interpretability.storage.lock import RunLock
 __all__ = ["SCHEMAS", "Problem", "verify"]
 
 #: The layouts of HDF5 products that this version of the package knows.
-SCHEMAS = frozenset({"attribution/1", "digits/1", "figure/1", "probe/1"})
+SCHEMAS = frozenset({"attribution/1", "calibration/1", "digits/1", "evidence/1", "figure/1", "probe/1"})
 
 _NO_PRODUCTS = {"logs", "benchmarks"}
 _MAKE_AGAIN = "run the same command again: it makes this file again"
