@@ -20,9 +20,11 @@ SCHEMAS = frozenset(
     {
         "activation_views/1",
         "attribution/1",
+        "calibration/1",
         "digits/1",
         "dream_state/1",
         "dreams/1",
+        "evidence/1",
         "figure/1",
         "leave_one_out/1",
         "photograph/1",

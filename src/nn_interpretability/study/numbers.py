@@ -156,9 +156,9 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
-    and ``agreement.<row>.size``, how many times as large the published maps are; ``difference.max`` and
-    ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of a row of the first
-    block from the row above, relative to the largest value there.
+    and ``agreement.<row>.size``, how many times as large the published maps are (left out where ours are empty);
+    ``difference.max`` and ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of
+    a row of the first block from the row above, relative to the largest value there.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
