@@ -1,16 +1,14 @@
-"""Collect exactly the arrays that a figure shows, and the numbers of its caption."""
+"""Collect exactly the arrays that the figures of a section show, and the numbers of their captions."""
 
 from nn_interpretability.progress import job
 
 with job(snakemake) as this:
-    from nn_interpretability.study.figures import assemble
+    from nn_interpretability.study.figures import assemble, sources
     from nn_interpretability.study.numbers import numbers_of_figure
 
-    assemble(
-        snakemake.wildcards.figure,
-        dict(zip(snakemake.params.attributions, snakemake.input.attributions, strict=True)),
-        snakemake.output.data,
-        definition=snakemake.params.definition,
-        provenance=this.provenance(),
-    )
-    numbers_of_figure(snakemake.output.data, snakemake.output.numbers)
+    files = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))
+    outputs = zip(snakemake.output.data, snakemake.output.numbers, strict=True)
+    for (figure, definition), (data, numbers) in zip(snakemake.params.definitions.items(), outputs, strict=True):
+        shown = {name: files[name] for name in sources(definition)}
+        assemble(figure, shown, data, definition=definition, provenance=this.provenance(shown.values()))
+        numbers_of_figure(data, numbers)

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,16 @@ def planned(
     told = run(folder, "--dry-run", *arguments, checkout=checkout, configs=configs)
     assert told.returncode == 0, told.stderr + told.stdout
     return jobs_in(told.stdout)
+
+
+def attribution_jobs(attributions: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """Return the attribution jobs of a configuration: one per model and method."""
+    return {f"attribute_{entry.get('model', 'cnn')}_{entry['method']}": 1 for entry in attributions.values()}
+
+
+def drawing_jobs(figures: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """Return the jobs that make the figures of a configuration: two per section."""
+    return {f"{what}_{entry['section']}": 1 for entry in figures.values() for what in ("figure_data", "draw_figure")}
 
 
 def jobs_in(words: str) -> dict[str, int]:

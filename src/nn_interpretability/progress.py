@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,15 +59,23 @@ class Job:
         LOGGER.info("device: %s", device)
         return device
 
-    def provenance(self, **extra: Any) -> dict[str, Any]:
-        """Describe how this job makes its products, for their ``provenance``; ``extra`` is added to it."""
+    def provenance(self, inputs: Iterable[Path | str] | None = None, **extra: Any) -> dict[str, Any]:
+        """Describe how this job makes a product, for its ``provenance``.
+
+        Parameters
+        ----------
+        inputs
+            The files that the product was made from; None: all that the job reads.
+        extra
+            Added to the description.
+        """
         from nn_interpretability.storage.provenance import provenance
 
         return provenance(
             rule=self.snakemake.rule,
             wildcards=dict(self.snakemake.wildcards.items()),
             code=self.snakemake.params.code,
-            inputs=list(self.snakemake.input),
+            inputs=list(self.snakemake.input if inputs is None else inputs),
             seed=self.snakemake.params.get("seed"),
             device=self.device,
             extra=extra,

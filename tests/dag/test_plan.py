@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workflow_runs import REPOSITORY, STUDY, planned, run
+from workflow_runs import REPOSITORY, STUDY, attribution_jobs, drawing_jobs, planned, run
 
 CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
-ATTRIBUTIONS, FIGURES = len(CONFIG["attributions"]), len(CONFIG["figures"])
 METHODS = len({entry["method"] for entry in CONFIG["attributions"].values()})
 
 
@@ -26,17 +25,16 @@ def config(tmp_path: Path):
     return write
 
 
-def test_every_entry_of_the_study_is_one_job(tmp_path: Path) -> None:
+def test_the_jobs_of_the_study(tmp_path: Path) -> None:
     assert planned(tmp_path, configs=(STUDY,)) == {
+        **attribution_jobs(CONFIG["attributions"]),
+        **drawing_jobs(CONFIG["figures"]),
         "prepare_digits": 1,
         "select_probes": len(CONFIG["probes"]),
         "train_model": len(CONFIG["models"]),
-        "attribute": ATTRIBUTIONS,
         "measure_method": METHODS,
         "measure_model": len(CONFIG["models"]),
         "collect_metrics": 1,
-        "figure_data": FIGURES,
-        "draw_figure": FIGURES,
         "numbers": 1,
         "timings": 1,
         "tables": 1,
@@ -53,27 +51,34 @@ def test_the_small_run_has_every_rule_and_few_jobs(tmp_path: Path) -> None:
     assert sum(jobs.values()) <= 100
 
 
-def test_an_attribution_more_is_one_job_more_and_measured_with_its_method(tmp_path: Path, config) -> None:
-    before = planned(tmp_path, "metrics")
+def test_an_attribution_of_another_model_is_one_job_more_and_measured_with_its_method(tmp_path: Path, config) -> None:
+    before = planned(tmp_path, "metrics", configs=(STUDY,))
     mine = config(attributions={"mine": {"method": "gradient"}})
-    after = planned(tmp_path, "metrics", configs=(STUDY, mine))
-    assert after == {**before, "attribute": ATTRIBUTIONS + 1}
+    assert planned(tmp_path, "metrics", configs=(STUDY, mine)) == before
+    mine = config(attributions={"mine": {"method": "gradient", "model": "cam_3x3"}})
+    assert planned(tmp_path, "metrics", configs=(STUDY, mine)) == {**before, "attribute_cam_3x3_gradient": 1}
 
 
 def test_a_short_configuration_is_enough(tmp_path: Path, config) -> None:
     mine = config(attributions={"mine": {"method": "gradient"}})
     jobs = planned(tmp_path, "attributions", configs=(mine,))
-    assert jobs == {"prepare_digits": 1, "select_probes": 1, "train_model": 1, "attribute": 1, "attributions": 1}
+    assert jobs == {
+        "prepare_digits": 1,
+        "select_probes": 1,
+        "train_model": 1,
+        "attribute_cnn_gradient": 1,
+        "attributions": 1,
+    }
 
 
 @pytest.mark.parametrize(
     ("target", "last", "not_needed"),
     [
-        ("models", "train_model", {"attribute", "draw_figure"}),
-        ("attributions", "attribute", {"measure_method", "draw_figure"}),
-        ("metrics", "collect_metrics", {"draw_figure", "report_pdf"}),
-        ("figures", "draw_figure", {"collect_metrics", "report_pdf"}),
-        ("numbers", "numbers", {"collect_metrics", "draw_figure", "report_pdf"}),
+        ("models", "train_model", {"attribute_cnn_lrp", "draw_figure_lrp"}),
+        ("attributions", "attribute_cnn_lrp", {"measure_method", "draw_figure_lrp"}),
+        ("metrics", "collect_metrics", {"draw_figure_lrp", "report_pdf"}),
+        ("figures", "draw_figure_lrp", {"collect_metrics", "report_pdf"}),
+        ("numbers", "numbers", {"collect_metrics", "draw_figure_lrp", "report_pdf"}),
         ("report", "report_pdf", {"manifest"}),
         ("report_html", "report_html", {"report_pdf", "manifest"}),
         ("all", "manifest", set()),
@@ -107,13 +112,15 @@ def test_gpu_rules_ask_for_one_where_there_is_one(tmp_path: Path) -> None:
         return rules
 
     assert asked(pretended="0") == set()
-    assert asked(pretended="1") == {"attribute", "train_model"}
+    on_gpu = {"train_model", *attribution_jobs(CONFIG["attributions"])}
+    assert asked(pretended="1") == on_gpu
     assert asked("--config", "device=cpu", pretended="1") == set()
-    assert asked("--config", "device=cuda", pretended="0") == {"attribute", "train_model"}
+    assert asked("--config", "device=cuda", pretended="0") == on_gpu
 
 
 def test_the_example_of_a_study_of_ones_own_works(tmp_path: Path) -> None:
     example = "workflow/configs/my_model.example.yaml"
     jobs = planned(tmp_path, "--replace-workflow-config", "--", "attributions", "metrics", configs=(example,))
     assert jobs["train_model"] == 2
-    assert jobs["attribute"] == 3
+    theirs = {name for name in jobs if name.startswith("attribute_")}
+    assert theirs == {"attribute_patient_gradient", "attribute_patient_lrp", "attribute_hasty_lrp"}

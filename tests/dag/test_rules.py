@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 from workflow_runs import REPOSITORY
 
+
+def rules_in(text: str) -> dict[str, str]:
+    """Return the rules of a file by name; those made in a loop by what their names have in common."""
+    plain = re.findall(r"^rule (\w+):\n((?:    .*\n|\n(?=    ))+)", text, flags=re.MULTILINE)
+    made = re.findall(r"^    rule:\n((?:        .*\n|\n(?=        ))+)", text, flags=re.MULTILINE)
+    named = [(re.match(r'        name:\n            f"([a-z_]+)_\{', body), body) for body in made]
+    assert all(name for name, _ in named)
+    return dict(plain) | {name.group(1): textwrap.indent(textwrap.dedent(body), "    ") for name, body in named if name}
+
+
 RULES = {
-    name: text
+    name: body
     for file in sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
-    for name, text in re.findall(
-        r"^rule (\w+):\n((?:    .*\n|\n(?=    ))+)", file.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    for name, body in rules_in(file.read_text(encoding="utf-8")).items()
 }
 JOBS = {name: text for name, text in RULES.items() if "    output:" in text}
 SCRIPTS = {path.stem: path for path in sorted((REPOSITORY / "scripts").glob("*.py"))}

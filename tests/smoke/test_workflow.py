@@ -21,7 +21,9 @@ from workflow_runs import (
     RESULTS,
     STUDY,
     Finished,
+    attribution_jobs,
     command,
+    drawing_jobs,
     environment,
     everything,
     has_latex,
@@ -89,7 +91,7 @@ def test_it_says_how_far_it_is_and_on_which_data(finished: Finished, tmp_path: P
     assert int(total) == sum(planned(tmp_path, *everything()).values())
     assert [line for line in lines if line.startswith(f"{total} of {total} jobs done: ")]
     assert re.fullmatch(rf"All {total} jobs done in .*", lines[-1])
-    assert any(re.fullmatch(r"\d+ of \d+ jobs done, about .* left: attribute lrp_0, .*", line) for line in lines)
+    assert any(re.fullmatch(r"\d+ of \d+ jobs done, about .* left: attribute_cnn_lrp, .*", line) for line in lines)
     assert any(line.startswith("prepare_digits warns: digits: the embedded stand-in") for line in lines)
     assert "Traceback" not in finished.words
 
@@ -109,10 +111,9 @@ def test_the_manifest_lists_the_products(finished: Finished) -> None:
 
 def test_the_clock_is_in_one_file(finished: Finished) -> None:
     jobs = json.loads((finished.results / "timings.json").read_text(encoding="utf-8"))["jobs"]
-    assert {"rule": "attribute", "wildcards": {"attribution": "lrp_0"}}.items() <= next(
-        job for job in jobs if job["wildcards"] == {"attribution": "lrp_0"} and job["rule"] == "attribute"
-    ).items()
-    assert len(jobs) >= len(CONFIG["attributions"]) + len(CONFIG["figures"]) + 4
+    named = {(job["rule"], *job["wildcards"].values()) for job in jobs}
+    made = {**attribution_jobs(CONFIG["attributions"]), **drawing_jobs(CONFIG["figures"])}
+    assert {("prepare_digits",), ("train_model", "cnn"), *((name,) for name in made)} <= named
 
 
 def test_the_html_report_opens_without_a_network(finished: Finished) -> None:
@@ -150,7 +151,7 @@ def test_a_removed_file_is_made_again_with_the_same_bytes(copy: Finished) -> Non
 def test_the_whole_run_makes_every_missing_file_again(copy: Finished) -> None:
     forget(copy, "attributions/lrp_gamma.h5", "probes/digits.h5", "numbers/data.json", "report/tables/jobs.tex")
     jobs = copy.planned("--", "all")
-    assert {"select_probes", "attribute", "numbers", "tables"} <= jobs.keys()
+    assert {"select_probes", "attribute_cnn_lrp", "numbers", "tables"} <= jobs.keys()
     assert "train_model" not in jobs
 
 
@@ -174,23 +175,24 @@ def test_an_edit_of_a_method_runs_its_jobs_and_what_follows_again(copy: Finished
     assert copy.planned(*targets, checkout=checkout) == {}
     edited(method, "class ", "EDITED = True\n\n\nclass ")
     made = {name for name, entry in CONFIG["attributions"].items() if entry["method"] == "input_x_gradient"}
-    shown = [
-        figure
+    shown = {
+        figure: definition
         for figure, definition in CONFIG["figures"].items()
         if made & {*definition["panels"], *definition.get("published", [])}
-    ]
+    }
     assert 0 < len(made) < len(CONFIG["attributions"])
-    assert 0 < len(shown) < len(CONFIG["figures"])
+    assert 0 < len(drawing_jobs(shown)) < len(drawing_jobs(CONFIG["figures"]))
     jobs = copy.planned(*targets, checkout=checkout)
-    expected = {"attribute": len(made), "measure_method": 1, "collect_metrics": 1, "metrics": 1}
-    assert jobs == expected | {"figure_data": len(shown), "draw_figure": len(shown), "figures": 1}
+    expected = {"attribute_cnn_input_x_gradient": 1, "measure_method": 1, "collect_metrics": 1, "metrics": 1}
+    assert jobs == expected | drawing_jobs(shown) | {"figures": 1}
 
 
 def test_an_edit_of_the_drawing_draws_again_and_computes_nothing(copy: Finished, checkout: Path) -> None:
     style = checkout / "src" / "nn_interpretability" / "plotting" / "style.py"
     edited(style, "\n\n\n", "\n\nEDITED = True\n\n\n")
     jobs = copy.planned("--", "figures", "metrics", checkout=checkout)
-    assert jobs == {"draw_figure": len(CONFIG["figures"]), "figures": 1}
+    drawn = {name: 1 for name in drawing_jobs(CONFIG["figures"]) if name.startswith("draw_figure")}
+    assert jobs == drawn | {"figures": 1}
 
 
 # Interruptions and damage ------------------------------------------------------------------------------------------
@@ -264,7 +266,7 @@ def test_a_killed_run_frees_its_lock_and_the_same_command_ends_with_the_same_val
     running = start(copy, target)
     wait_for((copy.results / "logs" / "train_model" / "cnn.log.progress").exists, running)
 
-    second = copy.run("--forcerun", "attribute", "--", target)
+    second = copy.run("--forcerun", "attribute_cnn_lrp", "--", target)
     assert second.returncode == 1
     assert "is in use by another run" in second.stderr
 
@@ -283,7 +285,7 @@ def test_a_second_run_is_refused_with_one_sentence_and_touches_nothing(copy: Fin
         os.environ.pop("NN_INTERPRETABILITY_RUN")  # the second run is nobody's job
         told = copy.run("--", "figures")
         assert digests(copy.results) == before
-        assert copy.planned("--", "figures")["draw_figure"] == 1
+        assert copy.planned("--", "figures")["draw_figure_backpropagation"] == 1
     assert told.returncode == 1
     said = [line for line in told.stderr.splitlines() if not line.startswith("Using workflow specific profile")]
     assert len(said) == 1, said
@@ -300,7 +302,7 @@ def test_a_truncated_product_is_named_set_aside_and_made_again(finished: Finishe
     target = f"{RESULTS}/attributions/gradient.h5"
     told = copy.run("--", target)
     assert told.returncode == 1
-    assert f"FAILED  attribute gradient: {RESULTS}/probes/digits.h5 is damaged or was changed" in told.stderr
+    assert f"FAILED  attribute_cnn_gradient: {RESULTS}/probes/digits.h5 is damaged or was changed" in told.stderr
     assert "renamed to digits.h5.broken" in told.stderr
     assert "Traceback" not in told.stderr
     assert probe.with_name("digits.h5.broken").read_bytes() == whole[: len(whole) // 2]

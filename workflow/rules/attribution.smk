@@ -1,35 +1,40 @@
-# One job per method and settings.
+# One job per model and method: all entries of the configuration that explain this model by this method, since to start
+# a process costs more than to explain a handful of pictures.
 
 
-rule attribute:
-    input:
-        weights=lambda wildcards: rules.train_model.output.weights.format(
-            model=attribution(wildcards)["model"]
-        ),
-        probe=lambda wildcards: rules.select_probes.output.probe.format(probe=attribution(wildcards)["probe"]),
-    output:
-        attribution="<results>/attributions/{attribution}.h5",
-    log:
-        "<logs>/attribute/{attribution}.log",
-    benchmark:
-        "<benchmarks>/attribute/{attribution}.tsv"
-    conda:
-        "../../envs/compute.yaml"
-    threads: 1
-    resources:
-        **GPU,
-    params:
-        code=lambda wildcards: code_digest(
-            "nn_interpretability.study.attribute",
-            *method_modules(attribution(wildcards)["method"], attribution(wildcards)["parameters"]),
-            architecture_module(config["models"][attribution(wildcards)["model"]]["architecture"]),
-        ),
-        architecture=lambda wildcards: config["models"][attribution(wildcards)["model"]]["architecture"],
-        settings=attribution,
-    script:
-        "../../scripts/attribute.py"
+for (model_name, method_name), names in ATTRIBUTION_JOBS.items():
+
+    rule:
+        name:
+            f"attribute_{model_name}_{method_name}"
+        input:
+            weights=rules.train_model.output.weights.format(model=model_name),
+            probes=[
+                rules.select_probes.output.probe.format(probe=attribution(name)["probe"]) for name in names
+            ],
+        output:
+            attributions=expand(ATTRIBUTION, attribution=names),
+        log:
+            f"<logs>/attribute/{model_name}_{method_name}.log",
+        benchmark:
+            f"<benchmarks>/attribute/{model_name}_{method_name}.tsv"
+        conda:
+            "../../envs/compute.yaml"
+        threads: 1
+        resources:
+            **GPU,
+        params:
+            code=code_digest(
+                "nn_interpretability.study.attribute",
+                *modules_of(names),
+                architecture_module(config["models"][model_name]["architecture"]),
+            ),
+            architecture=config["models"][model_name]["architecture"],
+            entries={name: attribution(name) for name in names},
+        script:
+            "../../scripts/attribute.py"
 
 
 rule attributions:
     input:
-        expand(rules.attribute.output, attribution=config["attributions"]),
+        expand(ATTRIBUTION, attribution=config["attributions"]),

@@ -5,12 +5,15 @@ from pathlib import Path
 
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
+from nn_interpretability.config.groups import grouped
 from nn_interpretability.config.seeds import derive_seed, seeded
+from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.registry import method_modules
+from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
 from nn_interpretability.storage.lock import RunLock
 
@@ -26,15 +29,19 @@ pathvars:
     benchmarks=f"{config['results']}/benchmarks",
 
 
-# The attributions of each method, which are measured together.
-METHODS = {}
-for name, entry in config["attributions"].items():
-    METHODS.setdefault(entry["method"], []).append(name)
+# Files that the jobs made in loops write.
+ATTRIBUTION = f"{config['results']}/attributions/{{attribution}}.h5"
+FIGURE = f"{config['results']}/figures/{{figure}}.{{kind}}"
+FIGURE_DATA = f"{config['results']}/figures/data/{{figure}}.h5"
+FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
+
+# What one job does: the attributions of a model by a method, the attributions of a method, the figures of a section.
+ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
+METHODS = grouped(config["attributions"], "method")
+SECTIONS = grouped(config["figures"], "section")
 
 
 wildcard_constraints:
-    attribution="|".join(config["attributions"]) or "none",
-    figure="|".join(config["figures"]) or "none",
     method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
@@ -72,10 +79,18 @@ CHECKOUT = Path(workflow.basedir)
 CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
 
-def attribution(wildcards):
+def attribution(name):
     """The entry of an attribution in the configuration, with the seed of its noise, the same for all."""
-    entry = config["attributions"][wildcards.attribution]
+    entry = config["attributions"][name]
     return {**entry, "parameters": seeded(entry["method"], entry["parameters"], config["seed"])}
+
+
+def modules_of(attributions):
+    """What the methods of some attributions import, each module once."""
+    entries = [config["attributions"][name] for name in attributions]
+    return sorted(
+        {module for entry in entries for module in method_modules(entry["method"], entry["parameters"])}
+    )
 
 
 def model(wildcards):
@@ -88,10 +103,10 @@ def models_of(attributions):
     return [config["attributions"][name]["model"] for name in attributions]
 
 
-def attributions_of(wildcards):
-    """The attributions that a figure shows."""
-    figure = config["figures"][wildcards.figure]
-    return [*figure["panels"], *figure["published"]]
+def sources_of(figures):
+    """What some figures show, each once."""
+    entries = [config["figures"][name] for name in figures]
+    return list(dict.fromkeys(name for entry in entries for name in [*entry["panels"], *entry["published"]]))
 
 
 def model_seed(name):
@@ -103,6 +118,11 @@ def benchmarks_of(rule, wildcard, names):
     """The benchmark file of each job of a rule, by the name of the job."""
     path = str(getattr(rules, rule).benchmark)
     return {f"{rule}:{wildcard}={name}": path.format(**{wildcard: name}) for name in names}
+
+
+def benchmarks_of_rules(names):
+    """The benchmark file of each of some rules without wildcards, by the name of the rule."""
+    return {name: str(getattr(rules, name).benchmark) for name in names}
 
 
 def source_files(folder):

@@ -1,54 +1,61 @@
-# Figures: first a file with exactly the arrays that are drawn, then the drawing.
+# Figures, a job per section of the report: first files with exactly the arrays that are drawn, then the drawings.
 
 
-rule figure_data:
-    input:
-        attributions=lambda wildcards: expand(
-            rules.attribute.output.attribution, attribution=attributions_of(wildcards)
-        ),
-    output:
-        data="<results>/figures/data/{figure}.h5",
-        numbers="<results>/numbers/figures/{figure}.json",
-    log:
-        "<logs>/figure_data/{figure}.log",
-    benchmark:
-        "<benchmarks>/figure_data/{figure}.tsv"
-    conda:
-        "../../envs/draw.yaml"
-    threads: 1
-    params:
-        code=code_digest("nn_interpretability.study.figures", "nn_interpretability.study.numbers"),
-        attributions=attributions_of,
-        definition=lambda wildcards: config["figures"][wildcards.figure],
-    script:
-        "../../scripts/figure_data.py"
+for section, names in SECTIONS.items():
 
+    rule:
+        name:
+            f"figure_data_{section}"
+        input:
+            sources=[file_of(config, name) for name in sources_of(names)],
+        output:
+            data=expand(FIGURE_DATA, figure=names),
+            numbers=expand(FIGURE_NUMBERS, figure=names),
+        log:
+            f"<logs>/figure_data/{section}.log",
+        benchmark:
+            f"<benchmarks>/figure_data/{section}.tsv"
+        conda:
+            "../../envs/draw.yaml"
+        threads: 1
+        params:
+            code=code_digest("nn_interpretability.study.figures", "nn_interpretability.study.numbers"),
+            sources=sources_of(names),
+            definitions={name: config["figures"][name] for name in names},
+        script:
+            "../../scripts/figure_data.py"
 
-rule draw_figure:
-    input:
-        data=rules.figure_data.output.data,
-    output:
-        pdf="<results>/figures/{figure}.pdf",
-        png=report(
-            "<results>/figures/{figure}.png",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
-        sidecar="<results>/figures/{figure}.json",
-    log:
-        "<logs>/draw_figure/{figure}.log",
-    benchmark:
-        "<benchmarks>/draw_figure/{figure}.tsv"
-    conda:
-        "../../envs/draw.yaml"
-    threads: 1
-    params:
-        code=code_digest("nn_interpretability.plotting.figures"),
-    script:
-        "../../scripts/draw_figure.py"
+    rule:
+        name:
+            f"draw_figure_{section}"
+        input:
+            data=expand(FIGURE_DATA, figure=names),
+        output:
+            pdf=expand(FIGURE, figure=names, kind="pdf"),
+            png=[
+                report(
+                    FIGURE.format(figure=name, kind="png"),
+                    caption="../report/figure.rst",
+                    category="Figures",
+                    subcategory=section.replace("_", " ").capitalize(),
+                    labels={"figure": figure_title(name)},
+                )
+                for name in names
+            ],
+            sidecar=expand(FIGURE, figure=names, kind="json"),
+        log:
+            f"<logs>/draw_figure/{section}.log",
+        benchmark:
+            f"<benchmarks>/draw_figure/{section}.tsv"
+        conda:
+            "../../envs/draw.yaml"
+        threads: 1
+        params:
+            code=code_digest("nn_interpretability.plotting.figures"),
+        script:
+            "../../scripts/draw_figure.py"
 
 
 rule figures:
     input:
-        expand(rules.draw_figure.output, figure=config["figures"]),
+        expand(FIGURE, figure=config["figures"], kind=["pdf", "png", "json"]),

@@ -7,9 +7,7 @@ localrules:
 
 rule measure_method:
     input:
-        attributions=lambda wildcards: expand(
-            rules.attribute.output.attribution, attribution=METHODS[wildcards.method]
-        ),
+        attributions=lambda wildcards: expand(ATTRIBUTION, attribution=METHODS[wildcards.method]),
     output:
         metrics="<results>/metrics/methods/{method}.csv",
         numbers="<results>/numbers/methods/{method}.json",

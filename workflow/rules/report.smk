@@ -16,7 +16,7 @@ rule numbers:
         parts=[
             *expand(rules.measure_model.output.numbers, model=config["models"]),
             *expand(rules.measure_method.output.numbers, method=METHODS),
-            *expand(rules.figure_data.output.numbers, figure=config["figures"]),
+            *expand(FIGURE_NUMBERS, figure=config["figures"]),
         ],
     output:
         run="<results>/numbers/run.json",
@@ -55,11 +55,11 @@ rule timings:
             "prepare_digits": str(rules.prepare_digits.benchmark),
             **benchmarks_of("select_probes", "probe", config["probes"]),
             **benchmarks_of("train_model", "model", config["models"]),
-            **benchmarks_of("attribute", "attribution", config["attributions"]),
+            **benchmarks_of_rules(f"attribute_{model}_{method}" for model, method in ATTRIBUTION_JOBS),
+            **benchmarks_of_rules(f"figure_data_{section}" for section in SECTIONS),
+            **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
             **benchmarks_of("measure_method", "method", METHODS),
             **benchmarks_of("measure_model", "model", config["models"]),
-            **benchmarks_of("figure_data", "figure", config["figures"]),
-            **benchmarks_of("draw_figure", "figure", config["figures"]),
             "numbers": str(rules.numbers.benchmark),
         },
     script:
@@ -71,7 +71,7 @@ rule tables:
         numbers=rules.numbers.output.merged,
         timings=rules.timings.output.timings,
         cards=expand(rules.train_model.output.card, model=config["models"]),
-        sidecars=expand(rules.draw_figure.output.sidecar, figure=config["figures"]),
+        sidecars=expand(FIGURE, figure=config["figures"], kind="json"),
     output:
         numbers="<results>/report/numbers.tex",
         tables=expand("<results>/report/tables/{table}.tex", table=TABLES),
@@ -95,7 +95,7 @@ rule report_pdf:
         sources=source_files("report"),
         numbers=rules.tables.output.numbers,
         tables=rules.tables.output.tables,
-        figures=expand(rules.draw_figure.output.pdf, figure=config["figures"]),
+        figures=expand(FIGURE, figure=config["figures"], kind="pdf"),
     output:
         pdf="<results>/report/report.pdf",
     log:
@@ -144,7 +144,7 @@ rule manifest:
         rules.numbers.output,
         rules.collect_metrics.input,
         rules.collect_metrics.output,
-        expand(rules.figure_data.output.data, figure=config["figures"]),
+        expand(FIGURE_DATA, figure=config["figures"]),
         rules.figures.input,
     output:
         manifest="<results>/manifest.json",

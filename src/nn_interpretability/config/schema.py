@@ -69,7 +69,7 @@ def config_schema() -> Schema:
                 "data": _data(),
                 "models": _named(_model(), default={"cnn": {}}, description="networks to train"),
                 "probes": _named(_probe(), default={"digits": {}}, description="sets of pictures to explain"),
-                "attributions": _named(_attribution(), default={}, description="one job each"),
+                "attributions": _named(_attribution(), default={}, description="one job per model and method"),
                 "figures": _figures(),
             }
         ),
@@ -199,6 +199,12 @@ def _figures() -> Schema:
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
                 "reconstructions on a scale each, one map per filter of a layer",
+            },
+            "section": {
+                "type": "string",
+                "pattern": NAME,
+                "default": "figures",
+                "description": "part of the report; the figures of one section are one job",
             },
             "panels": {**names, "minItems": 1, "description": "names under attributions, left to right"},
             "published": {

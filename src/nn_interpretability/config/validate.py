@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from nn_interpretability.config.files import repeated_keys
 from nn_interpretability.config.problems import Problem, from_schema_error, joined, unknown_name
 from nn_interpretability.config.schema import Schema, config_schema
+from nn_interpretability.config.shown import SHOWN, names_to_show
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.registry import method_entry
 
@@ -91,14 +92,21 @@ def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
             value, known = _mapping(attributions, name).get(key), list(_mapping(config, section))
             if isinstance(value, str) and value not in known:
                 yield unknown_name(joined(["attributions", name, key]), value, known, section)
+    shown = names_to_show(config)
+    for name, sections in shown.items():
+        if len(sections) > 1:
+            complaint = f"is the name of an entry under {' and under '.join(sections)}"
+            yield Problem(
+                joined([sections[-1], name]), complaint, "a name of its own, since figures call it by its name"
+            )
     figures = _mapping(config, "figures")
     for figure in figures:
         for key in ("panels", "published"):
             panels = _mapping(figures, figure).get(key)
             for index, panel in enumerate(panels if isinstance(panels, list) else []):
-                if isinstance(panel, str) and panel not in attributions:
+                if isinstance(panel, str) and panel not in shown:
                     path = joined(["figures", figure, key, index])
-                    yield unknown_name(path, panel, list(attributions), "attributions")
+                    yield unknown_name(path, panel, list(shown), " or ".join(SHOWN))
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -15,6 +15,11 @@ from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusio
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 
 
+def sources(definition: Mapping[str, Any]) -> list[str]:
+    """Names of what a figure shows, in the order of its definition, each once."""
+    return list(dict.fromkeys([*definition["panels"], *definition.get("published", [])]))
+
+
 def assemble(
     figure: str,
     attributions: Mapping[str, Path | str],
@@ -53,7 +58,7 @@ def assemble(
     BrokenProductError
         If an attribution file is damaged.
     """
-    named: list[str] = [*definition["panels"], *definition.get("published", [])]
+    named = sources(definition)
     missing = sorted(set(named) - set(attributions))
     if missing:
         raise ConfigError(f"{figure} shows {', '.join(missing)}, but no such attribution was computed.")
