@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from nn_interpretability.models.gap_head import with_gap_head
     from nn_interpretability.stochastic.input_noise import InputNoise
     from nn_interpretability.stochastic.mc_dropout import MCDropout
+    from nn_interpretability.uncertainty.evidential import EvidentialLoss
+    from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
+    from nn_interpretability.uncertainty.temperature import TemperatureScaling
+    from nn_interpretability.uncertainty.vector_scaling import VectorScaling
 
 __version__ = "0.1.0"
 
@@ -43,6 +47,7 @@ _PUBLIC = {
     "Deconvolution": "nn_interpretability.methods.deconvolution",
     "DeepLIFT": "nn_interpretability.methods.deeplift",
     "DeepTaylor": "nn_interpretability.methods.deep_taylor",
+    "EvidentialLoss": "nn_interpretability.uncertainty.evidential",
     "ExpectedGradients": "nn_interpretability.methods.expected_gradients",
     "GradCAM": "nn_interpretability.methods.grad_cam",
     "Gradient": "nn_interpretability.methods.gradient",
@@ -51,12 +56,15 @@ _PUBLIC = {
     "InputNoise": "nn_interpretability.stochastic.input_noise",
     "InputXGradient": "nn_interpretability.methods.input_x_gradient",
     "IntegratedGradients": "nn_interpretability.methods.integrated_gradients",
+    "IsotonicCalibration": "nn_interpretability.uncertainty.isotonic",
     "LRP": "nn_interpretability.methods.lrp",
     "MCDropout": "nn_interpretability.stochastic.mc_dropout",
     "Occlusion": "nn_interpretability.methods.occlusion",
     "Saliency": "nn_interpretability.methods.saliency",
     "SimpleTaylor": "nn_interpretability.methods.simple_taylor",
     "SmoothGrad": "nn_interpretability.methods.smoothgrad",
+    "TemperatureScaling": "nn_interpretability.uncertainty.temperature",
+    "VectorScaling": "nn_interpretability.uncertainty.vector_scaling",
     "with_gap_head": "nn_interpretability.models.gap_head",
 }
 
@@ -67,6 +75,7 @@ __all__ = [
     "Deconvolution",
     "DeepLIFT",
     "DeepTaylor",
+    "EvidentialLoss",
     "ExpectedGradients",
     "GradCAM",
     "Gradient",
@@ -75,11 +84,14 @@ __all__ = [
     "InputNoise",
     "InputXGradient",
     "IntegratedGradients",
+    "IsotonicCalibration",
     "MCDropout",
     "Occlusion",
     "Saliency",
     "SimpleTaylor",
     "SmoothGrad",
+    "TemperatureScaling",
+    "VectorScaling",
     "__version__",
     "with_gap_head",
 ]

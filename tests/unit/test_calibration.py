@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nn_interpretability.training.calibration import expected_calibration_error, nll
+from nn_interpretability.training.calibration import brier, expected_calibration_error, nll, reliability
 from nn_interpretability.training.card import evaluation
 
 
@@ -129,3 +129,26 @@ def test_evaluation_by_hand():
     }
     assert found["nll"] == nll(logits, labels)
     assert found["ece"] == expected_calibration_error(logits, labels)
+
+
+def test_reliability_has_the_accuracy_of_each_bin():
+    # (0, .5]: .5 right; (.5, 1]: .9 right, .7 wrong, 1 right
+    table = reliability(logits_with([0.9, 0.7, 0.5, 1 - 1e-16]), torch.tensor([0, 1, 0, 0]), bins=2)
+    assert table.count.tolist() == [1, 3]
+    assert table.accuracy.tolist() == pytest.approx([1, 2 / 3])
+    assert table.confidence.tolist() == pytest.approx([0.5, 2.6 / 3])
+    assert table.largest_error == pytest.approx(0.5)
+    assert table.expected_error == pytest.approx((0.5 + 3 * 0.2) / 4)
+
+
+def test_empty_bins_have_no_error():
+    table = reliability(logits_with([0.99, 0.98]), torch.tensor([0, 0]), bins=10)
+    assert table.count.tolist() == [0] * 9 + [2]
+    assert table.accuracy[:9].tolist() == table.confidence[:9].tolist() == [0] * 9
+    assert table.largest_error == pytest.approx(0.015)
+
+
+def test_brier_score_by_hand():
+    assert brier(logits_with([0.8]), torch.tensor([0])) == pytest.approx(2 * 0.04)
+    assert brier(torch.zeros(4, 10), torch.arange(4)) == pytest.approx(0.81 + 9 * 0.01)
+    assert brier(torch.tensor([[50.0, -50.0]]), torch.tensor([1])) == pytest.approx(2)

@@ -10,8 +10,9 @@ from sklearn.datasets import load_digits
 from tiny_mnist import FOLDER, tiny_files, tiny_source, write_files
 
 from nn_interpretability.data import digits, embedded, mnist, probes
+from nn_interpretability.data.rotations import rotated
 from nn_interpretability.data.splits import first_of_class
-from nn_interpretability.errors import BrokenProductError, DataError
+from nn_interpretability.errors import BrokenProductError, ConfigError, DataError
 from nn_interpretability.storage.hdf5 import read_hdf5
 
 
@@ -92,3 +93,33 @@ def test_class_means_span_the_range_of_pixels(tmp_path: Path):
     np.testing.assert_array_equal(means.labels, np.arange(10))
     assert (means.images.min(axis=(1, 2, 3)) == 0).all()
     assert (means.images.max(axis=(1, 2, 3)) == 1).all()
+
+
+def test_rotations_of_one_picture(tmp_path: Path):
+    files = tiny_files()
+    write_files(files, tmp_path / "data" / FOLDER)
+    raw = mnist.read_mnist(files)
+    loaded, _ = make(tmp_path, local=str(tmp_path / "data"), source=tiny_source(files))
+    angles = [0, -7, 90]
+    probes.select_rotations(tmp_path / "digits.h5", tmp_path / "turned.h5", {}, label=2, angles=angles)
+    turned = probes.load(tmp_path / "turned.h5")
+    first = raw.train_images[first_of_class(raw.train_labels)[2]] / np.float32(255)
+    assert turned.labels.tolist() == [2] * 3
+    np.testing.assert_allclose(turned.images[0, 0], first, atol=1e-6)
+    np.testing.assert_allclose(turned.images[2, 0], np.rot90(first), atol=1e-6)
+    assert turned.images.min() >= 0
+    assert turned.images.max() <= 1
+    of_class = np.sort(loaded.train_source_index[loaded.train_labels == 2])
+    probes.select_rotations(tmp_path / "digits.h5", tmp_path / "other.h5", {}, label=2, index=1, angles=[0])
+    assert probes.load(tmp_path / "other.h5").source_index.tolist() == [of_class[1]]
+    with pytest.raises(ConfigError, match=rf"no picture 999 of class 2: training has {len(of_class)}"):
+        probes.select_rotations(tmp_path / "digits.h5", tmp_path / "none.h5", {}, label=2, index=999, angles=[0])
+    assert not (tmp_path / "none.h5").exists()
+
+
+def test_a_small_negative_angle_turns_clockwise():
+    bar = np.zeros((28, 28), dtype=np.float32)
+    bar[4:24, 13:15] = 1
+    turned = rotated(bar, [-20])[0]
+    upper, lower = turned[:10].sum(0) @ np.arange(28) / turned[:10].sum(), turned[18:].sum(0) @ np.arange(28)
+    assert upper > 14 > lower / turned[18:].sum()

@@ -99,7 +99,8 @@ def test_card_says_what_the_stored_weights_do(digits_h5: Path, tmp_path: Path):
     assert card["parameters"] == 21_840
     assert (card["seed"], card["device"]) == (5, "cpu")
     assert card["data"] == data.record
-    assert card["recipe"] == {"epochs": 2, "batch_size": 32, "max_learning_rate": 0.01, "weight_decay": 0.0}
+    recipe = {"epochs": 2, "batch_size": 32, "max_learning_rate": 0.01, "weight_decay": 0.0, "loss": "cross_entropy"}
+    assert card["recipe"] == recipe
     assert card["provenance"] == {"rule": "train_model"}
 
 

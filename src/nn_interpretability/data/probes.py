@@ -6,7 +6,7 @@ Layout (schema ``probe/1``): ``images`` float32 [sample, channel, y, x] in [0, 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn_interpretability.data import digits as digits_file
+from nn_interpretability.data.rotations import rotated
 from nn_interpretability.data.splits import Indices
+from nn_interpretability.errors import ConfigError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 
 SCHEMA = "probe/1"
@@ -145,6 +147,56 @@ def select_occlusions(
         },
         schema=SCHEMA,
         params={"kind": "occlusions", "window": window, "fill": fill, "data": digits.record},
+        provenance=provenance,
+    )
+
+
+def select_rotations(
+    digits_h5: Path | str,
+    output: Path | str,
+    provenance: Mapping[str, Any],
+    *,
+    label: int = 1,
+    index: int = 0,
+    angles: Sequence[float] = tuple(range(0, -63, -7)),
+    clip: bool = True,
+) -> None:
+    """Write one training picture of a class at several angles.
+
+    Parameters
+    ----------
+    digits_h5, output, provenance
+        As for :func:`select_first_of_class`.
+    label
+        The class.
+    index
+        Which of its training pictures, in the order of the source, counted from 0.
+    angles
+        Degrees; negative ones turn clockwise.
+    clip
+        See :func:`nn_interpretability.data.rotations.rotated`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such picture.
+    """
+    digits = digits_file.load(digits_h5)
+    rows = np.flatnonzero(digits.train_labels == label)
+    rows = rows[np.argsort(digits.train_source_index[rows], kind="stable")]
+    if not 0 <= index < len(rows):
+        raise ConfigError(f"There is no picture {index} of class {label}: training has {len(rows)} of them, from 0.")
+    row, count = rows[index], len(angles)
+    picture = digits.train_images[row].astype(np.float32) / np.float32(255)
+    write_hdf5(
+        output,
+        {
+            "images": Array(rotated(picture, angles, clip=clip)[:, None], ("sample", "channel", "y", "x")),
+            "labels": Array(np.full(count, label, dtype=np.int64), ("sample",)),
+            "source_index": Array(np.full(count, digits.train_source_index[row], dtype=np.int64), ("sample",)),
+        },
+        schema=SCHEMA,
+        params={"kind": "rotations", "angles": list(map(float, angles)), "clip": clip, "data": digits.record},
         provenance=provenance,
     )
 

@@ -8,18 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution
+from nn_interpretability.data import photographs
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models import architectures, build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.registry import method_entry
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-_RESIZE, _CROP = 256, 224
 
 
 def explain_picture(
@@ -70,11 +67,11 @@ def explain_picture(
         network = _network(model)
     network = load_weights(network, weights).to(device).eval()
     natural = model.startswith("torchvision:")
-    pixels = (_photograph(picture) if natural else _digit(picture)).to(device)
+    pixels = (photographs.read(picture) if natural else _digit(picture)).to(device)
     options = dict(parameters)
     if natural and "input_bounds" in entry.parameters["properties"]:
         options.setdefault("input_bounds", _normalised_bounds())
-    images = _normalise(pixels) if natural else pixels
+    images = photographs.normalised(pixels) if natural else pixels
     return entry.build(network, options).interpret(images, target), pixels
 
 
@@ -96,37 +93,12 @@ def _network(name: str) -> nn.Module:
     return network
 
 
-def _open(picture: Path | str, mode: str) -> Image.Image:
-    try:
-        with Image.open(picture) as opened:
-            return opened.convert(mode)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no picture {picture}.") from error
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{picture} is not a picture that can be read: {error}.") from error
-
-
-def _photograph(picture: Path | str) -> Tensor:
-    image = _open(picture, "RGB")
-    scale = _RESIZE / min(image.size)
-    size = (round(image.width * scale), round(image.height * scale))
-    image = image.resize(size, Image.Resampling.BILINEAR)
-    left, top = (image.width - _CROP) // 2, (image.height - _CROP) // 2
-    cropped = np.asarray(image.crop((left, top, left + _CROP, top + _CROP)), dtype=np.float32) / 255
-    return torch.from_numpy(cropped).permute(2, 0, 1)[None].contiguous()
-
-
 def _digit(picture: Path | str) -> Tensor:
-    image = _open(picture, "L").resize((28, 28), Image.Resampling.BICUBIC)
+    image = photographs.open_picture(picture, "L").resize((28, 28), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)[None, None]
-
-
-def _normalise(pixels: Tensor) -> Tensor:
-    mean, std = (pixels.new_tensor(v).reshape(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    return (pixels - mean) / std
 
 
 def _normalised_bounds() -> tuple[Sequence[float], Sequence[float]]:
     """The bounds of normalised pixels, from the same arithmetic in float32 as the pixels themselves."""
-    ends = [_normalise(torch.full((1, 3, 1, 1), end)).flatten().tolist() for end in (0.0, 1.0)]
+    ends = [photographs.normalised(torch.full((1, 3, 1, 1), end)).flatten().tolist() for end in (0.0, 1.0)]
     return ends[0], ends[1]

@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nn_interpretability.data.digits import load
@@ -24,8 +24,8 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import save_weights
 from nn_interpretability.storage.product import write_csv, write_json
-from nn_interpretability.training.calibration import nll
-from nn_interpretability.training.card import accuracy, evaluation, model_card
+from nn_interpretability.training.card import model_card
+from nn_interpretability.training.losses import DEFAULT, Loss, build_loss
 
 LOGGER = logging.getLogger("nn_interpretability")
 # Rows of one forward pass without gradients; more fall out of the cache.
@@ -100,6 +100,8 @@ def train_classifier(
     batch_size: int,
     max_learning_rate: float,
     weight_decay: float,
+    loss: str = DEFAULT,
+    kl_weight: float | None = None,
     seed: int,
     device: str,
     provenance: Mapping[str, Any],
@@ -120,6 +122,8 @@ def train_classifier(
         Name of the network, see :func:`nn_interpretability.models.build.build_model`.
     epochs, batch_size, max_learning_rate, weight_decay
         See :class:`Recipe`.
+    loss, kl_weight
+        What is made small; see :func:`nn_interpretability.training.losses.build_loss`.
     seed
         Seed of the first weights, of the order of the pictures, and of dropout.
     device
@@ -137,6 +141,7 @@ def train_classifier(
         If ``digits_h5`` is damaged.
     """
     recipe = Recipe(epochs, batch_size, max_learning_rate, weight_decay)
+    aim = build_loss(loss, epochs=epochs, kl_weight=kl_weight)
     where = resolve_device(device)
     if where.type == "cpu" and torch.get_num_threads() > 1:
         LOGGER.warning(
@@ -149,10 +154,10 @@ def train_classifier(
     with _reproducible(seed, where):
         model = build_model(architecture).to(where)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rows = fit(model, train, validation, recipe, seed=seed, progress=progress)
+        rows = fit(model, train, validation, recipe, loss=aim, seed=seed, progress=progress)
         test = Labelled.of(digits.test_images, digits.test_labels, where)
-        tested = evaluation(logits_of(model, test.images), test.labels.cpu())
-        validated = evaluation(logits_of(model, validation.images), validation.labels.cpu())
+        tested = aim.evaluation(logits_of(model, test.images), test.labels.cpu())
+        validated = aim.evaluation(logits_of(model, validation.images), validation.labels.cpu())
     save_weights(model, weights)
     write_csv(history, pd.DataFrame(rows))
     write_json(
@@ -163,7 +168,7 @@ def train_classifier(
             seed=seed,
             device=where.type,
             data=digits.record,
-            recipe=asdict(recipe),
+            recipe={**asdict(recipe), "loss": loss, **aim.settings},
             test=tested,
             validation=validated,
             provenance=provenance,
@@ -178,6 +183,7 @@ def fit(
     validation: Labelled,
     recipe: Recipe,
     *,
+    loss: Loss | None = None,
     seed: int,
     progress: Progress | None = None,
 ) -> list[dict[str, float]]:
@@ -191,6 +197,8 @@ def fit(
         The two parts.
     recipe
         How to train.
+    loss
+        What is made small; None for cross entropy.
     seed
         Seed of the order of the pictures.
     progress
@@ -199,14 +207,16 @@ def fit(
     Returns
     -------
     list of dict
-        For each epoch: ``epoch``, ``train_loss`` (mean over the epoch's steps), ``validation_loss``,
-        ``validation_accuracy``, ``learning_rate`` (of the last step).
+        For each epoch: ``epoch``, ``train_loss`` (mean over the epoch's steps), ``validation_loss``
+        (negative log-likelihood), ``validation_accuracy``, ``learning_rate`` (of the last step).
 
     Raises
     ------
     ConfigError
         If training diverges.
     """
+    aim = build_loss(DEFAULT, epochs=recipe.epochs, kl_weight=None) if loss is None else loss
+    aim.prepare(model)
     steps = math.ceil(len(train.labels) / recipe.batch_size)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.max_learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -220,16 +230,23 @@ def fit(
     for epoch in range(1, recipe.epochs + 1):
         batches = torch.randperm(len(train.labels), generator=order).split(recipe.batch_size)
         train_loss, learning_rate = _train_epoch(
-            model, train, batches, optimizer=optimizer, schedule=schedule, report=report
+            model,
+            train,
+            batches,
+            loss=partial(aim, epoch=epoch - 1),
+            optimizer=optimizer,
+            schedule=schedule,
+            report=report,
         )
         logits = logits_of(model, validation.images)
         _refuse_divergence(train_loss, logits, epoch, recipe)
+        validated = aim.evaluation(logits, validation.labels.cpu())
         history.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
-                "validation_loss": nll(logits, validation.labels.cpu()),
-                "validation_accuracy": accuracy(logits, validation.labels.cpu()),
+                "validation_loss": validated["nll"],
+                "validation_accuracy": validated["accuracy"],
                 "learning_rate": learning_rate,
             }
         )
@@ -241,6 +258,7 @@ def _train_epoch(
     train: Labelled,
     batches: Sequence[Tensor],
     *,
+    loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     report: Callable[[], None],
@@ -254,11 +272,11 @@ def _train_epoch(
         rows = batch.to(device)
         learning_rate = float(schedule.get_last_lr()[0])
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(train.images[rows]), train.labels[rows])
-        loss.backward()
+        value = loss(model(train.images[rows]), train.labels[rows])
+        value.backward()
         optimizer.step()
         schedule.step()
-        loss_sum += loss.detach().double() * len(rows)
+        loss_sum += value.detach().double() * len(rows)
         report()
     model.eval()
     return float(loss_sum) / len(train.labels), learning_rate

@@ -1,0 +1,1 @@
+"""How sure a network is, and how right it is to be so: evidence, calibration."""
