@@ -5,9 +5,9 @@ from nn_interpretability.progress import job
 with job(snakemake) as this:
     from nn_interpretability.data import probes
 
-    select = {
-        "first_of_class": probes.select_first_of_class,
-        "class_means": probes.select_class_means,
-        "occlusions": probes.select_occlusions,
-    }[snakemake.params.kind]
-    select(snakemake.input.digits, snakemake.output.probe, this.provenance())
+    probes.select(
+        digits_h5=snakemake.input.digits,
+        output=snakemake.output.probe,
+        provenance=this.provenance(),
+        **snakemake.params.settings,
+    )

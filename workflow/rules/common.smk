@@ -9,6 +9,7 @@ from nn_interpretability.config.groups import grouped
 from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
+from nn_interpretability.data import photographs
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
@@ -16,6 +17,7 @@ from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
 from nn_interpretability.storage.lock import RunLock
+from nn_interpretability.training.losses import loss_module
 
 try:
     config = checked(config, files=workflow.configfiles)
@@ -45,6 +47,8 @@ wildcard_constraints:
     method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
+    evidence="|".join(config["evidence"]) or "none",
+    calibration="|".join(config["calibrations"]) or "none",
 
 
 report: "../report/workflow.rst"
@@ -96,6 +100,17 @@ def modules_of(attributions):
 def model(wildcards):
     """The entry of a model in the configuration."""
     return config["models"][wildcards.model]
+
+
+def architectures_of(models):
+    """The modules that define the networks of some models, each once."""
+    return sorted({architecture_module(config["models"][name]["architecture"]) for name in models})
+
+
+def photographs_of(calibration):
+    """Where the photographs of a calibration and the weights of their network lie; None if they are not there."""
+    settings = config["calibrations"][calibration]["photographs"]
+    return photographs.look_up(config["data"]["local"], settings["weights"], settings["pictures"])
 
 
 def models_of(attributions):

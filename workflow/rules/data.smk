@@ -47,6 +47,6 @@ rule select_probes:
     threads: 1
     params:
         code=code_digest("nn_interpretability.data.probes"),
-        kind=lambda wildcards: config["probes"][wildcards.probe]["kind"],
+        settings=lambda wildcards: config["probes"][wildcards.probe],
     script:
         "../../scripts/select_probes.py"

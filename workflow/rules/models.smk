@@ -24,7 +24,9 @@ rule train_model:
         **GPU,
     params:
         code=lambda wildcards: code_digest(
-            "nn_interpretability.training.loop", architecture_module(model(wildcards)["architecture"])
+            "nn_interpretability.training.loop",
+            architecture_module(model(wildcards)["architecture"]),
+            loss_module(model(wildcards)["loss"]),
         ),
         settings=model,
         seed=lambda wildcards: model_seed(wildcards.model),

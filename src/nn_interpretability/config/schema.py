@@ -14,6 +14,7 @@ from typing import Any
 
 from nn_interpretability.models.build import architectures
 from nn_interpretability.registry import METHODS
+from nn_interpretability.training.losses import losses
 
 Schema = dict[str, Any]
 
@@ -33,6 +34,10 @@ FIGURES = (
     "fig15",
     "fig16",
     "fig17",
+    "fig20",
+    "fig21",
+    "fig24",
+    "reliability",
 )
 
 
@@ -70,6 +75,12 @@ def config_schema() -> Schema:
                 "models": _named(_model(), default={"cnn": {}}, description="networks to train"),
                 "probes": _named(_probe(), default={"digits": {}}, description="sets of pictures to explain"),
                 "attributions": _named(_attribution(), default={}, description="one job per model and method"),
+                "evidence": _named(
+                    _evidence(), default={}, description="what networks know of their errors; one job each"
+                ),
+                "calibrations": _named(
+                    _calibration(), default={}, description="calibrations of networks; one job each"
+                ),
                 "figures": _figures(),
             }
         ),
@@ -128,7 +139,7 @@ def _data() -> Schema:
 
 
 def _model() -> Schema:
-    return _object(
+    schema = _object(
         {
             "architecture": {"enum": list(architectures()), "default": "small_cnn"},
             "epochs": {"type": "integer", "minimum": 1, "default": 6},
@@ -140,20 +151,56 @@ def _model() -> Schema:
                 "description": "peak of the one-cycle schedule",
             },
             "weight_decay": {"type": "number", "minimum": 0, "default": 0.0},
+            "loss": {
+                "enum": list(losses()),
+                "default": "cross_entropy",
+                "description": "evidential: the logits are evidence, and a network without any abstains",
+            },
+            "kl_weight": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "default": None,
+                "description": "of the evidential loss: how much evidence for wrong classes costs; null: 1",
+            },
         }
     )
+    schema["if"] = {"properties": {"kl_weight": {"type": "number"}}, "required": ["kl_weight"]}
+    schema["then"] = {"properties": {"loss": {"enum": ["evidential"]}}, "required": ["loss"]}
+    return schema
 
 
 def _probe() -> Schema:
-    kinds = {"enum": ["first_of_class", "class_means", "occlusions"], "default": "first_of_class"}
-    return _object(
+    kinds = {"enum": ["first_of_class", "class_means", "occlusions", "rotations"], "default": "first_of_class"}
+    rotations = {
+        "class": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 9,
+            "description": "rotations: of a picture of this class",
+        },
+        "index": {"type": "integer", "minimum": 0, "description": "rotations: which of the class's training pictures"},
+        "angles": {
+            "type": "array",
+            "items": {"type": "number"},
+            "minItems": 1,
+            "description": "rotations: in degrees, negative ones clockwise",
+        },
+        "clip": {"type": "boolean", "description": "rotations: keep brightness in [0, 1]; true if left out"},
+    }
+    schema = _object(
         {
             "kind": {
                 **kinds,
-                "description": "of each class the first training picture, or the mean; or a 1 under a white window",
-            }
+                "description": "of each class the first training picture, or the mean; a 1 under a white window; one "
+                "picture at several angles",
+            },
+            **rotations,
         }
     )
+    schema["if"] = {"properties": {"kind": {"const": "rotations"}}, "required": ["kind"]}
+    schema["then"] = {"required": ["angles"]}
+    schema["else"] = _object({"kind": kinds})
+    return schema
 
 
 def _attribution() -> Schema:
@@ -163,9 +210,9 @@ def _attribution() -> Schema:
             "model": {"type": "string", "default": "cnn", "description": "a name under models"},
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
             "target": {
-                "enum": ["predicted", "label"],
+                "enum": ["predicted", "label", "evidence"],
                 "default": "predicted",
-                "description": "the class whose score is explained",
+                "description": "the class whose score is explained; evidence: the positive part of the largest logit",
             },
             "title": {"type": "string", "minLength": 1, "description": "how figures call it"},
             "parameters": {"type": "object", "default": {}, "description": "hyper-parameters of the method"},
@@ -182,6 +229,70 @@ def _attribution() -> Schema:
     return schema
 
 
+def _evidence() -> Schema:
+    return _object(
+        {
+            "models": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "description": "names under models; figures show the first evidential one and the first other one",
+            },
+            "probe": {"type": "string", "default": "rotated", "description": "a name under probes, of kind rotations"},
+            "pictures": {
+                "type": "integer",
+                "minimum": 10,
+                "default": 2000,
+                "description": "test pictures, and at most so many foreign ones of each kind",
+            },
+        },
+        required=("models",),
+    )
+
+
+def _calibration() -> Schema:
+    photographs = _object(
+        {
+            "network": {"type": "string", "default": "squeezenet1_0", "description": "a classifier of torchvision"},
+            "weights": {
+                "type": "string",
+                "default": "weights/squeezenet1_0.pth",
+                "description": "below the data folder",
+            },
+            "pictures": {
+                "type": "string",
+                "default": "imagenet_sample",
+                "description": "folder with one folder per class",
+            },
+            "limit": {
+                "type": "integer",
+                "minimum": 20,
+                "default": 400,
+                "description": "photographs; half of them to fit",
+            },
+            "shown": {"type": "integer", "minimum": 1, "maximum": 10, "default": 10, "description": "explained ones"},
+        }
+    )
+    return _object(
+        {
+            "models": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "description": "names under models; the first is explained before and after",
+            },
+            "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
+            "bins": {"type": "integer", "minimum": 1, "default": 15, "description": "of reliability diagrams"},
+            "photographs": {
+                **photographs,
+                "default": {},
+                "description": "a network for photographs, if its weights and some photographs are in the data folder",
+            },
+        },
+        required=("models",),
+    )
+
+
 def _figures() -> Schema:
     names = {"type": "array", "items": {"type": "string"}}
     figure = _object(
@@ -195,6 +306,10 @@ def _figures() -> Schema:
                     "filters",
                     "occlusion",
                     "worst_occlusions",
+                    "turned_maps",
+                    "evidence_curve",
+                    "reliability",
+                    "before_and_after",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
@@ -206,7 +321,7 @@ def _figures() -> Schema:
                 "default": "figures",
                 "description": "part of the report; the figures of one section are one job",
             },
-            "panels": {**names, "minItems": 1, "description": "names under attributions, left to right"},
+            "panels": {**names, "minItems": 1, "description": "names of what is shown, left to right"},
             "published": {
                 **names,
                 "default": [],

@@ -9,6 +9,8 @@ from typing import Any
 #: figures can show is another row.
 SHOWN = {
     "attributions": "attributions/{name}.h5",
+    "evidence": "evidence/{name}.h5",
+    "calibrations": "calibrations/{name}.h5",
 }
 
 

@@ -67,7 +67,9 @@ def problems_of(config: Mapping[str, Any]) -> list[Problem]:
     schema = config_schema()
     errors = Draft202012Validator(schema).iter_errors(config)
     problems = [problem for error in errors for problem in from_schema_error(error)]
-    problems += _names_that_are_not_there(with_defaults(config, schema))
+    filled = with_defaults(config, schema)
+    problems += _names_that_are_not_there(filled)
+    problems += [problem for section in ("evidence", "calibrations") for problem in _models_and_probes(filled, section)]
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.path)
 
 
@@ -107,6 +109,20 @@ def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
                 if isinstance(panel, str) and panel not in shown:
                     path = joined(["figures", figure, key, index])
                     yield unknown_name(path, panel, list(shown), " or ".join(SHOWN))
+
+
+def _models_and_probes(config: Mapping[str, Any], section: str) -> Iterator[Problem]:
+    """Find the models (a list) and probes that the entries of a section use and that are nowhere defined."""
+    entries = _mapping(config, section)
+    for name in entries:
+        entry = _mapping(entries, name)
+        models, probe = entry.get("models"), entry.get("probe")
+        known = list(_mapping(config, "models")), list(_mapping(config, "probes"))
+        for index, model in enumerate(models if isinstance(models, list) else []):
+            if isinstance(model, str) and model not in known[0]:
+                yield unknown_name(joined([section, name, "models", index]), model, known[0], "models")
+        if isinstance(probe, str) and probe not in known[1]:
+            yield unknown_name(joined([section, name, "probe"]), probe, known[1], "probes")
 
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ Layout (schema ``probe/1``): ``images`` float32 [sample, channel, y, x] in [0, 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,6 +199,28 @@ def select_rotations(
         params={"kind": "rotations", "angles": list(map(float, angles)), "clip": clip, "data": digits.record},
         provenance=provenance,
     )
+
+
+def select(
+    kind: str, digits_h5: Path | str, output: Path | str, provenance: Mapping[str, Any], **settings: Any
+) -> None:
+    """Write a probe of a kind, with the settings that a configuration gives it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such kind.
+    """
+    kinds: Mapping[str, Callable[..., None]] = {
+        "first_of_class": select_first_of_class,
+        "class_means": select_class_means,
+        "occlusions": select_occlusions,
+        "rotations": select_rotations,
+    }
+    if kind not in kinds:
+        raise ConfigError(f"There is no kind of probe {kind!r}. The kinds are: {', '.join(kinds)}.")
+    named = {{"class": "label"}.get(key, key): value for key, value in settings.items()}
+    kinds[kind](digits_h5, output, provenance, **named)
 
 
 def load(probe_h5: Path | str) -> Probe:

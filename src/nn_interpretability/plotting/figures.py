@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,16 @@ from nn_interpretability.plotting.panels import draw_panel_group
 from nn_interpretability.plotting.strip import draw_strip
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
-from nn_interpretability.storage.hdf5 import read_hdf5
+from nn_interpretability.plotting.uncertainty import draw_curve, draw_reliability
+from nn_interpretability.plotting.uncertainty_data import (
+    CURVE_KIND,
+    RELIABILITY_KIND,
+    EvidenceCurve,
+    ReliabilityDiagrams,
+    curve_of,
+    reliability_of,
+)
+from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import write_json, writing
 
 
@@ -47,12 +56,27 @@ def draw(
     """
     content = read_figure(Path(figure_data_h5))
     with figure_style():
-        figure = draw_strip(content) if isinstance(content, OcclusionStrip) else draw_panel_group(content)
+        figure = _drawn(content)
         with writing(pdf) as temporary:
             save_pdf(figure, temporary, title=content.figure)
         with writing(png) as temporary:
             save_png(figure, temporary)
     write_json(sidecar_json, sidecar(content, provenance))
+
+
+Content = PanelGroup | OcclusionStrip | EvidenceCurve | ReliabilityDiagrams
+
+
+def _drawn(content: Content) -> Figure:
+    match content:
+        case OcclusionStrip():
+            return draw_strip(content)
+        case EvidenceCurve():
+            return draw_curve(content)
+        case ReliabilityDiagrams():
+            return draw_reliability(content)
+        case PanelGroup():
+            return draw_panel_group(content)
 
 
 def save_pdf(figure: Figure, path: Path, *, title: str = "") -> None:
@@ -66,7 +90,7 @@ def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(path, format="png", dpi=PNG_DPI, metadata={"Software": None})
 
 
-def read_figure(path: Path) -> PanelGroup | OcclusionStrip:
+def read_figure(path: Path) -> Content:
     """The contents of a figure data file, of whatever kind.
 
     Raises
@@ -75,12 +99,26 @@ def read_figure(path: Path) -> PanelGroup | OcclusionStrip:
         If the file is damaged, or not a figure data file that this version knows.
     """
     product = read_hdf5(path, schema=SCHEMA)
-    return strip_of(product) if product.params.get("kind") == KIND else read_figure_data(path)
+    readers: dict[str, Callable[[Product], Content]] = {
+        KIND: strip_of,
+        CURVE_KIND: curve_of,
+        RELIABILITY_KIND: reliability_of,
+    }
+    reader = readers.get(str(product.params.get("kind")))
+    return reader(product) if reader is not None else read_figure_data(path)
 
 
-def sidecar(content: PanelGroup | OcclusionStrip, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What a reader of the figure may want to know, as plain data."""
-    facts = _strip_facts(content) if isinstance(content, OcclusionStrip) else _group_facts(content)
+    match content:
+        case OcclusionStrip():
+            facts = _strip_facts(content)
+        case PanelGroup():
+            facts = _group_facts(content)
+        case EvidenceCurve():
+            facts = {"quantity": "probability", "pictures": len(content.angle), "blocks": []}
+        case ReliabilityDiagrams():
+            facts = {"quantity": "accuracy", "pictures": int(content.count[0, 0].sum()), "blocks": []}
     return {
         "figure": content.figure,
         "provenance": dict(provenance),

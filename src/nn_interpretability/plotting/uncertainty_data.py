@@ -1,8 +1,8 @@
 """What figures of uncertainty hold: curves over the angle of a digit, and reliability diagrams.
 
 A file of kind ``evidence_curve`` holds ``pictures`` [sample, channel, y, x], ``angle`` [sample] (degrees),
-``probability`` [model, sample, class] and ``uncertainty`` [model, sample].  One of kind ``reliability`` holds ``count``,
-``confidence`` and ``accuracy`` [model, scaling, bin].  Names and headings are in ``params``.
+``probability`` [model, sample, class] and ``uncertainty`` [model, sample].  One of kind ``reliability`` holds
+``count``, ``confidence`` and ``accuracy`` [model, scaling, bin].  Names and headings are in ``params``.
 """
 
 from __future__ import annotations

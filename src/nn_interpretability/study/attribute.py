@@ -15,9 +15,10 @@ from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.registry import method_entry
 from nn_interpretability.storage.attribution_file import save_attribution
+from nn_interpretability.uncertainty.evidential import evidence_target
 
 LOGGER = logging.getLogger(__name__)
-TARGETS = ("label", "predicted", "all")
+TARGETS = ("label", "predicted", "all", "evidence")
 
 
 def attribute(
@@ -46,7 +47,8 @@ def attribute(
     method, parameters
         Name of the method in the registry, and its hyper-parameters. LRP keeps its conservation trace.
     target
-        ``"label"`` (the true class of each picture), ``"predicted"`` or ``"all"``.
+        ``"label"`` (the true class of each picture), ``"predicted"``, ``"all"``, or
+        ``"evidence"``: that of the predicted class, which is 0 where its logit is negative.
     description
         Stored with the parameters: names of the attribution, the model and the probe.
     device
@@ -70,7 +72,7 @@ def attribute(
     if "trace" in entry.parameters["properties"]:
         options.setdefault("trace", True)
     explained = entry.build(model, options).interpret(
-        images, {"label": labels, "predicted": None, "all": "all"}[target]
+        images, {"label": labels, "predicted": None, "all": "all", "evidence": evidence_target()}[target]
     )
     LOGGER.info("%s explained %d pictures on %s", method, len(images), device)
     save_attribution(

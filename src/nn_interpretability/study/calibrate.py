@@ -195,7 +195,11 @@ def _photographs(
     with torch.no_grad():
         scores = torch.cat([model(photographs.normalised(block)) for block in pixels.split(20)]).double()
     half = torch.arange(len(labels)) % 2 == 0
-    temperature = fit_temperature(scores[half], labels[half])
+    try:
+        temperature = fit_temperature(scores[half], labels[half])
+    except DataError as problem:
+        LOGGER.warning("%s keeps its logits: %s", network, problem)
+        temperature = 1.0
     scaled = {"none": scores[~half], "temperature": scores[~half] / temperature}
     numbers = {
         key.removeprefix("photograph."): value

@@ -9,10 +9,17 @@ from typing import Any
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.strip_data import write_strip
+from nn_interpretability.plotting.uncertainty_data import write_curve, write_reliability
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
+from nn_interpretability.study.uncertainty_figures import (
+    before_and_after,
+    evidence_curve,
+    reliability_diagrams,
+    turned_maps,
+)
 
 
 def sources(definition: Mapping[str, Any]) -> list[str]:
@@ -46,7 +53,9 @@ def assemble(
         ``reconstructions`` (each row on a scale of its own, each block with its own pictures) ``filters`` (one map
         per filter of a layer, for the first picture), ``occlusion`` (the first panel explains a picture under each
         position of a window, the others are occlusion maps of that picture) or ``worst_occlusions`` (maps of that
-        picture, and of the three covered ones with the lowest probability of its class).
+        picture, and of the three covered ones with the lowest probability of its class), ``turned_maps`` (maps of
+        several models for one picture at several angles, each row on a scale of its own), ``evidence_curve``,
+        ``reliability`` or ``before_and_after`` (of products other than attributions).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -62,8 +71,10 @@ def assemble(
     missing = sorted(set(named) - set(attributions))
     if missing:
         raise ConfigError(f"{figure} shows {', '.join(missing)}, but no such attribution was computed.")
-    products = {name: read_hdf5(attributions[name], schema="attribution/1") for name in named}
-    build, write = _KINDS[definition.get("kind", "maps")]
+    kind = definition.get("kind", "maps")
+    schema = _SCHEMAS.get(kind, "attribution/1")
+    products = {name: read_hdf5(attributions[name], schema=schema) for name in named}
+    build, write = _KINDS[kind]
     origins = {name: product.provenance for name, product in products.items()}
     write(Path(output), build(figure, products, definition), provenance={**provenance, "attributions": origins})
 
@@ -77,4 +88,14 @@ _KINDS: Mapping[str, _Kind] = {
     "filters": (filter_group, write_panel_group),
     "occlusion": (occlusion_strip, write_strip),
     "worst_occlusions": (worst_occlusions, write_panel_group),
+    "turned_maps": (turned_maps, write_panel_group),
+    "evidence_curve": (evidence_curve, write_curve),
+    "reliability": (reliability_diagrams, write_reliability),
+    "before_and_after": (before_and_after, write_panel_group),
 }
+_SCHEMAS: Mapping[str, str] = {
+    "evidence_curve": "evidence/1",
+    "reliability": "calibration/1",
+    "before_and_after": "calibration/1",
+}
+"""What a kind of figure shows, if not attributions."""

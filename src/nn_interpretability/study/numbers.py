@@ -18,6 +18,7 @@ import numpy.typing as npt
 from nn_interpretability.errors import DataError
 from nn_interpretability.plotting.data import PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
+from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILITY_KIND, EvidenceCurve, curve_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
 from nn_interpretability.study.measurements import of_filters
@@ -72,7 +73,25 @@ def _quality(part: Mapping[str, Any], source: str) -> Numbers:
         "nll": entry(part["nll"], digits=3, source=source),
         "ece": entry(100 * part["ece"], decimals=2, unit="%", source=source),
         "n": entry(part["n"], source=source),
+        **_evidential(part, source),
     }
+
+
+def _evidential(part: Mapping[str, Any], source: str) -> Numbers:
+    """What a card says of a network that may abstain: shares in percent, ``mean_evidence`` as it is."""
+    said = dict(part.get("evidential", {}))
+    numbers: Numbers = {}
+    if said:
+        evidence = said.pop("mean_evidence")
+        share = {"abstentions": said.pop("abstentions") / part["n"], "answers": said.pop("answers") / part["n"]} | said
+        numbers = {
+            key: entry(
+                None if value is None else 100 * value, decimals=2, unit="" if value is None else "%", source=source
+            )
+            for key, value in share.items()
+        }
+        numbers["mean_evidence"] = entry(evidence, digits=3, source=source)
+    return numbers
 
 
 def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
@@ -123,6 +142,12 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     if product.params.get("kind") == KIND:
         write_json(output, _numbers_of_strip(strip_of(product), source))
         return
+    if product.params.get("kind") == CURVE_KIND:
+        write_json(output, _numbers_of_curve(curve_of(product), source))
+        return
+    if product.params.get("kind") == RELIABILITY_KIND:
+        write_json(output, {})  # the numbers of calibrations come from the job that makes them
+        return
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
     limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
@@ -151,6 +176,32 @@ def _numbers_of_strip(strip: OcclusionStrip, source: str | None) -> Numbers:
         "worst.seen_share": entry(100 * float(strip.seen_share[worst]), decimals=0, unit="%", source=source),
     }
     return {f"figure.{strip.figure}.{key}": value for key, value in numbers.items()}
+
+
+def _numbers_of_curve(curve: EvidenceCurve, source: str | None) -> Numbers:
+    """Of the first network: ``label``, ``angles``, ``first.u``, ``last.u``, ``most.u`` and its ``most.angle``.
+
+    Also ``abstains``, the number of angles without evidence; and ``last.class``, its answer at the last angle; and of
+    the second network ``ordinary.last.class`` and ``ordinary.lowest``, its smallest largest probability.
+    """
+    source = source or f"figures/data/{curve.figure}.h5"
+    uncertainty = curve.uncertainty[0]
+    most = int(uncertainty.argmax())
+    numbers = {
+        "label": entry(curve.label, source=source),
+        "angles": entry(len(curve.angle), source=source),
+        "first.u": entry(100 * float(uncertainty[0]), decimals=0, unit="%", source=source),
+        "last.u": entry(100 * float(uncertainty[-1]), decimals=0, unit="%", source=source),
+        "most.u": entry(100 * float(uncertainty[most]), decimals=0, unit="%", source=source),
+        "most.angle": entry(float(curve.angle[most]), decimals=0, source=source),
+        "abstains": entry(int((uncertainty >= 1).sum()), source=source),
+        "last.class": entry(int(curve.probability[0, -1].argmax()) if uncertainty[-1] < 1 else None, source=source),
+    }
+    if len(curve.headings) > 1:
+        largest = curve.probability[1].max(axis=1)
+        numbers["ordinary.last.class"] = entry(int(curve.probability[1, -1].argmax()), source=source)
+        numbers["ordinary.lowest"] = entry(100 * float(largest.min()), decimals=0, unit="%", source=source)
+    return {f"figure.{curve.figure}.{key}": value for key, value in numbers.items()}
 
 
 def merge_numbers(parts: Sequence[Path | str], output_json: Path | str) -> None:

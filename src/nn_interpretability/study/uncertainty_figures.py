@@ -1,8 +1,9 @@
-"""Figures 20 and 24, and reliability diagrams, from the products that they show."""
+"""Figures 20, 21 and 24, and reliability diagrams, from the products that they show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 from nn_interpretability.plotting.uncertainty_data import EvidenceCurve, ReliabilityDiagrams
 from nn_interpretability.storage.hdf5 import Product
+from nn_interpretability.study.rows import (
+    blocks_of,
+    description_of,
+    one_quantity,
+    relative,
+    row_of,
+    same_pictures,
+    sized,
+    sum_of_channels,
+)
 
 SCALINGS = {
     "none": "uncalibrated",
@@ -41,6 +52,43 @@ def evidence_curve(figure: str, products: Mapping[str, Product], definition: Map
         evidential=tuple(name in evidential for name in shown),
         probability=arrays["probability"].values[rows],
         uncertainty=arrays["uncertainty"].values[rows],
+    )
+
+
+def turned_maps(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
+    """Maps of several models for one picture at several angles, each row on a scale of its own.
+
+    Above each map stand the class that the model sees, and u for a model of which evidence is explained in some row,
+    the logit for others.
+    """
+    first = same_pictures(figure, products)
+    evidential = {p.params["model"] for p in products.values() if p.params["target"] == "evidence"}
+
+    def row(name: str) -> MapRow:
+        product = products[name]
+        maps, size = relative(sum_of_channels(product))
+        made = sized(row_of(name, product, description_of(product), maps, 1.0), size)
+        logits = product.arrays["logits"].values.astype(np.float64)
+        seen = logits.argmax(axis=1)
+        if product.params["model"] in evidential:
+            uncertainty = logits.shape[1] / (logits.clip(min=0) + 1).sum(axis=1)
+            notes = [f"{k}, u = {100 * u:.0f} %" for k, u in zip(seen, uncertainty, strict=True)]
+        else:
+            notes = [f"{k}: {z:.1f}".replace("-", "−") for k, z in zip(seen, logits.max(axis=1), strict=True)]
+        return replace(made, notes=tuple(notes))
+
+    def block(heading: str, names: Sequence[str]) -> Block:
+        return Block(heading, tuple(map(row, names)))
+
+    return PanelGroup(
+        figure=figure,
+        pictures=first.arrays["images"].values.clip(0, 1),
+        label=first.arrays["label"].values,
+        blocks=blocks_of(definition, block),
+        quantity=one_quantity(figure, products) + ", relative to the row's scale",
+        quantile=scale.QUANTILE,
+        scale_rule=scale.RULE_BY_ROW,
+        heads=(" ",) * len(first.arrays["label"].values),
     )
 
 

@@ -1,0 +1,19 @@
+"""Ask networks how sure they are: on a digit that turns, on their errors, on foreign pictures."""
+
+from nn_interpretability.progress import job
+
+with job(snakemake) as this:
+    from nn_interpretability.study.evidence import Network, measure_evidence
+
+    described = zip(snakemake.params.networks.items(), snakemake.input.weights, strict=True)
+    measure_evidence(
+        snakemake.input.digits,
+        snakemake.input.probe,
+        {name: Network(weights, **entry) for (name, entry), weights in described},
+        snakemake.output.evidence,
+        snakemake.output.numbers,
+        name=snakemake.wildcards.evidence,
+        pictures=snakemake.params.pictures,
+        seed=snakemake.params.seed,
+        provenance=this.provenance(),
+    )

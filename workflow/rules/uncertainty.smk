@@ -1,0 +1,76 @@
+# How sure networks are, and how right they are to be so: evidence, calibration.
+
+
+rule measure_evidence:
+    input:
+        digits=rules.prepare_digits.output.digits,
+        probe=lambda wildcards: rules.select_probes.output.probe.format(
+            probe=config["evidence"][wildcards.evidence]["probe"]
+        ),
+        weights=lambda wildcards: expand(
+            rules.train_model.output.weights, model=config["evidence"][wildcards.evidence]["models"]
+        ),
+    output:
+        evidence="<results>/evidence/{evidence}.h5",
+        numbers="<results>/numbers/evidence/{evidence}.json",
+    log:
+        "<logs>/measure_evidence/{evidence}.log",
+    benchmark:
+        "<benchmarks>/measure_evidence/{evidence}.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    params:
+        code=lambda wildcards: code_digest(
+            "nn_interpretability.study.evidence",
+            *architectures_of(config["evidence"][wildcards.evidence]["models"]),
+        ),
+        networks=lambda wildcards: {
+            name: {
+                "architecture": config["models"][name]["architecture"],
+                "evidential": config["models"][name]["loss"] == "evidential",
+            }
+            for name in config["evidence"][wildcards.evidence]["models"]
+        },
+        pictures=lambda wildcards: config["evidence"][wildcards.evidence]["pictures"],
+        seed=derive_seed(config["seed"], "measure_evidence"),
+    script:
+        "../../scripts/measure_evidence.py"
+
+
+rule calibrate:
+    input:
+        digits=rules.prepare_digits.output.digits,
+        probe=lambda wildcards: rules.select_probes.output.probe.format(
+            probe=config["calibrations"][wildcards.calibration]["probe"]
+        ),
+        weights=lambda wildcards: expand(
+            rules.train_model.output.weights, model=config["calibrations"][wildcards.calibration]["models"]
+        ),
+    output:
+        calibration="<results>/calibrations/{calibration}.h5",
+        numbers="<results>/numbers/calibrations/{calibration}.json",
+    log:
+        "<logs>/calibrate/{calibration}.log",
+    benchmark:
+        "<benchmarks>/calibrate/{calibration}.tsv"
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    resources:
+        local=config["data"]["local"] or "",
+    params:
+        code=lambda wildcards: code_digest(
+            "nn_interpretability.study.calibrate",
+            *architectures_of(config["calibrations"][wildcards.calibration]["models"]),
+        ),
+        architectures=lambda wildcards: {
+            name: config["models"][name]["architecture"]
+            for name in config["calibrations"][wildcards.calibration]["models"]
+        },
+        bins=lambda wildcards: config["calibrations"][wildcards.calibration]["bins"],
+        photographs=lambda wildcards: config["calibrations"][wildcards.calibration]["photographs"],
+        # Photographs that turn up later are a reason to run again.
+        available=lambda wildcards: photographs_of(wildcards.calibration) is not None,
+    script:
+        "../../scripts/calibrate.py"
