@@ -9,6 +9,7 @@ from typing import Any
 #: figures can show is another row.
 SHOWN = {
     "attributions": "attributions/{name}.h5",
+    "pass_attributions": "pass_attributions/{name}.h5",
     "evidence": "evidence/{name}.h5",
     "calibrations": "calibrations/{name}.h5",
 }

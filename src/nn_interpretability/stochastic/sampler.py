@@ -201,11 +201,11 @@ class Sampler:
         where = "born at the first dropout" if self.late else f"born at the input: {self.reason}"
         return {where: 1, **{f"left alone: {name}": 1 for name in self.left}}
 
-    def parts(self, block: int) -> Iterator[slice]:
-        """Which images go together: as many as fit into moderate batches."""
-        together = max(1, _ROWS // block)
-        for begin in range(0, len(self.images), together):
-            yield slice(begin, min(begin + together, len(self.images)))
+    def parts(self, block: int, images: int | None = None) -> Iterator[slice]:
+        """Which of the images (or of so many others) go together: as many as fit into moderate batches."""
+        count, together = len(self.images) if images is None else images, max(1, _ROWS // block)
+        for begin in range(0, count, together):
+            yield slice(begin, min(begin + together, count))
 
     def variant(self, draws: BlockDraws, images: int) -> nn.Module:
         """The model with the dropout of these passes; the model itself without dropout."""
@@ -236,7 +236,7 @@ class Sampler:
         """Scores ``(passes, N, K)``; of other images without noise, such as references, if given."""
         self.check(draws)
         noisy, images = images is None, self.images if images is None else images
-        parts = self.parts(len(draws.passes))
+        parts = self.parts(len(draws.passes), len(images))
         return torch.cat([self._scores(images[part], draws, noisy=noisy) for part in parts], dim=1)
 
     def _scores(self, images: Tensor, draws: BlockDraws, *, noisy: bool = True) -> Tensor:
