@@ -43,6 +43,7 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.rules.affine import BatchNorm
 from nn_interpretability.rules.composite import ByName, Composite, Place
 from nn_interpretability.rules.differences import (
+    Deferred,
     Slopes,
     Vicarious,
     WinnersDifference,
@@ -395,8 +396,7 @@ class DeepLIFTRulebook:
         with torch.no_grad():
             early = call.on(unpooled.detach().clone())
         active, _, note = self._rectified(call, rule, unpooled, pooled.known, early, in_place=False)
-        value, indices = _with_indices(pooled.call, active.detach())
-        surrogate = WinnersDifference(self._pairs, active, value, indices)
+        surrogate = Deferred(lambda: self._winners(pooled.call, active.detach()))
         return graft(after, surrogate, [active]), None, f"{note}, before max-pooling"
 
     def _ruled(
@@ -447,12 +447,22 @@ class DeepLIFTRulebook:
         known = self._lookup(before)
         kind = call.name.removesuffix("_with_indices")
         self._places.append(Place(context.layer_name(kind), kind))
-        value, indices = _with_indices(call, before.detach())
-        result = graft(value, WinnersDifference(self._pairs, before, value, indices), [before])
+        asked = call.name.endswith("_with_indices") or _pool_settings(call).get("return_indices")
+        indices: Tensor | None = None
+        if asked:
+            value, indices = _with_indices(call, before.detach())
+        else:
+            with torch.no_grad():
+                value = call.on(before.detach())
+        # Not needed where a nonlinearity follows; then the winners, which take longest, are not looked for.
+        kept = before.detach().clone()
+        result = graft(value, Deferred(lambda: self._winners(call, kept)), [before])
         pooled = _Pooled(call, Watched.now(before), known)
         self._remember(result, call, known.place, pooled=pooled)
-        asked = call.name.endswith("_with_indices") or _pool_settings(call).get("return_indices")
-        return Treated((result, indices) if asked else result)
+        return Treated(result if indices is None else (result, indices))
+
+    def _winners(self, call: Call, before: Tensor) -> WinnersDifference:
+        return WinnersDifference(self._pairs, before, *_with_indices(call, before))
 
 
 def check_rule(rule: Any) -> None:

@@ -148,6 +148,20 @@ def reveal_cancel_slopes(
     return slopes[0], slopes[1]
 
 
+class Deferred(Surrogate):
+    """A surrogate that is made when relevance arrives: what no relevance reaches costs nothing."""
+
+    def __init__(self, make: Callable[[], Surrogate]) -> None:
+        self._make = make
+        self._made: Surrogate | None = None
+
+    def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """What the surrogate says."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made.pull(gradient, inputs)
+
+
 class WinnersDifference(Surrogate):
     r"""Max-pooling that hands on exactly the difference of its output.
 

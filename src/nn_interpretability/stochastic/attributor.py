@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -138,8 +138,17 @@ class Attributor:
             sampler.born_at_input("maps of each pass are asked for")
         self._compared = not sampler.late
 
-    def run(self, drawn: DrawnPasses, target: Target) -> AttributedPasses:
+    def run(
+        self, drawn: DrawnPasses, target: Target, handed_on: Sequence[BlockDraws] | None = None
+    ) -> AttributedPasses:
         """Explain the passes of a chunk.
+
+        Parameters
+        ----------
+        drawn, target
+            The passes, and what to explain.
+        handed_on
+            Their random numbers, block by block; None to draw them again, and compare digests.
 
         Raises
         ------
@@ -162,9 +171,9 @@ class Attributor:
         ):
             base, center = self._without_randomness(decided)
             for number, each in enumerate(blocks(drawn.begin, drawn.end, block, every=every, first=first)):
-                draws = BlockDraws(each.passes)
+                draws = BlockDraws(each.passes) if handed_on is None else handed_on[number]
                 found.append(self._block(each, draws, drawn, decided, base, center))
-                if draws.digest() != drawn.digests[number]:
+                if handed_on is None and draws.digest() != drawn.digests[number]:
                     raise DataError(
                         f"The random numbers of the passes from {each.index * block} on are not those that the scores "
                         "were drawn with: draw the passes again."
@@ -317,6 +326,7 @@ class Attributor:
         """Explain the first block both ways; passes are born at the input if anything goes wrong, or differs."""
         self._compared = True
         sampler = self.sampler
+        scored = replace(scored, draws=BlockDraws(scored.draws.passes))
         try:
             sampler.check(scored.draws)
             if not sampler.late:

@@ -22,7 +22,7 @@ class DrawnPasses:
     undisturbed
         Scores without dropout and noise, shape ``(N, K)``.
     digests
-        Of the numbers drawn in each block, SHA-256.
+        Of the numbers drawn in each block, SHA-256; none where the numbers themselves are handed on.
     identity
         What chunks must agree on: digests of weights and images, the key of the random numbers, the block.
     coverage

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.stochastic.noise import normals, uniforms
+from nn_interpretability.stochastic.noise import normals_of_draws, uniforms_of_draws
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,11 +34,11 @@ class BlockDraws:
 
     def uniforms(self, seed: int, source: int, shape: tuple[int, ...]) -> Floats:
         """Uniform numbers in (0, 1), shape ``(passes, *shape)``."""
-        return self._once(uniforms, seed, source, shape)
+        return self._once(uniforms_of_draws, seed, source, shape)
 
     def normals(self, seed: int, source: int, shape: tuple[int, ...]) -> Floats:
         """Standard normal numbers, shape ``(passes, *shape)``."""
-        return self._once(normals, seed, source, shape)
+        return self._once(normals_of_draws, seed, source, shape)
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -57,7 +57,7 @@ class BlockDraws:
     def _once(self, draw: Callable[..., Floats], seed: int, source: int, shape: tuple[int, ...]) -> Floats:
         found = self._drawn.get(source)
         if found is None:
-            found = np.stack([draw(seed, number, shape, source=source) for number in self.passes])
+            found = draw(seed, self.passes, shape, source=source)
             self._drawn[source] = found
         if found.shape[1:] != shape:
             raise DataError(

@@ -26,6 +26,8 @@ from nn_interpretability.errors import ConfigError
 PassFunction = Callable[[Tensor], Tensor]
 
 _GAUSS_POINTS = 32
+_PIECES = (1, 8, 64)  # more where a function has kinks
+_ENOUGH = 1e-7  # relative gap of the integral at which no more pieces are tried
 
 
 def predictive_entropy(scores: Tensor) -> Tensor:
@@ -61,8 +63,10 @@ def pass_weights(function: PassFunction, scores: Tensor, origin: Tensor | None =
     .. math:: s_{ik} = P \int_0^1 \frac{\partial t(z^0 + \tau (z - z^0))}{\partial z_{ik}} \, d\tau, \qquad
               \frac1P \sum_{ik} s_{ik} (z_{ik} - z^0_{ik}) = t(z) - t(z^0),
 
-    along the straight line from the origin to the scores of all passes at once (Gauss-Legendre, 32 points), so the mean
-    over passes of the maps that start from them is a map of the function.
+    along the straight line from the origin to the scores of all passes at once, so the mean over passes of the maps
+    that start from them is a map of the function. Gauss-Legendre with 32 points, exact to rounding for the entropies;
+    in up to 64 pieces for functions with kinks, such as the evidential uncertainty, where about 1e-4 of the change may
+    be left.
 
     Parameters
     ----------
@@ -85,16 +89,27 @@ def pass_weights(function: PassFunction, scores: Tensor, origin: Tensor | None =
     """
     scores = scores.double()
     begin = torch.zeros_like(scores) if origin is None else origin.double()
-    nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
-    mean = torch.zeros_like(scores)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        with torch.enable_grad():
-            point = (begin + float(node) * (scores - begin)).detach().requires_grad_(True)
-            (slope,) = torch.autograd.grad(_checked(function, point).sum(), point)
-        mean += float(weight) * slope
     with torch.no_grad():
         explained = _checked(function, scores) - _checked(function, begin)
+    for pieces in _PIECES:
+        mean = _mean_slope(function, begin, scores, pieces)
+        gap = (mean * (scores - begin)).sum(dim=(0, 2)) - explained
+        if bool((gap.abs() <= _ENOUGH * explained.abs()).all()):
+            break
     return mean * len(scores), explained
+
+
+def _mean_slope(function: PassFunction, begin: Tensor, end: Tensor, pieces: int) -> Tensor:
+    """The mean derivative along a line, in so many pieces."""
+    nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
+    mean = torch.zeros_like(end)
+    for piece in range(pieces):
+        for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+            with torch.enable_grad():
+                point = torch.lerp(begin, end, (piece + float(node)) / pieces).detach().requires_grad_(True)
+                (slope,) = torch.autograd.grad(_checked(function, point).sum(), point)
+            mean += float(weight) / pieces * slope
+    return mean
 
 
 def _checked(function: PassFunction, scores: Tensor) -> Tensor:

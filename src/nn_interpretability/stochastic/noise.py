@@ -9,6 +9,8 @@ normal distribution function: one word for each number, always.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,9 +47,20 @@ def words(seed: int, draw: int, count: int, *, source: int = 0) -> npt.NDArray[n
     count
         How many words.
     """
-    generator = np.random.Philox(key=[checked_seed(seed), source], counter=[0, 0, draw, 0])
-    raw: npt.NDArray[np.uint64] = generator.random_raw(count)
-    return raw
+    found: npt.NDArray[np.uint64] = words_of_draws(seed, [draw], count, source=source)[0]
+    return found
+
+
+def words_of_draws(seed: int, draws: Sequence[int], count: int, *, source: int = 0) -> npt.NDArray[np.uint64]:
+    """The words of several draws, shape ``(draws, count)``; one generator, set from draw to draw, makes them all."""
+    generator = np.random.Philox(key=[checked_seed(seed), source], counter=[0, 0, 0, 0])
+    state: Any = generator.state
+    found = np.empty((len(draws), count), dtype=np.uint64)
+    for row, draw in zip(found, draws, strict=True):
+        state["state"]["counter"][:] = (0, 0, draw, 0)
+        generator.state = state
+        row[:] = generator.random_raw(count)
+    return found
 
 
 def uniforms(seed: int, draw: int, shape: tuple[int, ...], *, source: int = 0) -> npt.NDArray[np.float64]:
@@ -55,11 +68,27 @@ def uniforms(seed: int, draw: int, shape: tuple[int, ...], *, source: int = 0) -
 
     Parameters as in :func:`words`; ``shape`` instead of a count.
     """
-    upper = words(seed, draw, math.prod(shape), source=source) >> np.uint64(64 - _BITS)
-    return ((upper.astype(np.float64) + 0.5) * 2.0**-_BITS).reshape(shape)
+    drawn: npt.NDArray[np.float64] = uniforms_of_draws(seed, [draw], shape, source=source)[0]
+    return drawn
+
+
+def uniforms_of_draws(
+    seed: int, draws: Sequence[int], shape: tuple[int, ...], *, source: int = 0
+) -> npt.NDArray[np.float64]:
+    """Those of several draws, shape ``(draws, *shape)``."""
+    upper = words_of_draws(seed, draws, math.prod(shape), source=source) >> np.uint64(64 - _BITS)
+    return ((upper.astype(np.float64) + 0.5) * 2.0**-_BITS).reshape(len(draws), *shape)
 
 
 def normals(seed: int, draw: int, shape: tuple[int, ...], *, source: int = 0) -> npt.NDArray[np.float64]:
     """Standard normal numbers, within 8.3 standard deviations; parameters as in :func:`uniforms`."""
-    drawn: npt.NDArray[np.float64] = ndtri(uniforms(seed, draw, shape, source=source))
+    drawn: npt.NDArray[np.float64] = normals_of_draws(seed, [draw], shape, source=source)[0]
+    return drawn
+
+
+def normals_of_draws(
+    seed: int, draws: Sequence[int], shape: tuple[int, ...], *, source: int = 0
+) -> npt.NDArray[np.float64]:
+    """Those of several draws, shape ``(draws, *shape)``."""
+    drawn: npt.NDArray[np.float64] = ndtri(uniforms_of_draws(seed, draws, shape, source=source))
     return drawn

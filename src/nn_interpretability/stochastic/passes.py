@@ -13,6 +13,7 @@ adds blocks one by one in the order of passes. So results have the same bits for
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -66,21 +67,21 @@ def draw_passes(
         If the range or the block is not allowed, or the model has no dropout where dropout is to be random.
     """
     sampler = Sampler(model, images.detach(), randomness, late=late)
-    return drawn_from(sampler, begin, end, checked_block(block), every, first)
+    each = blocks(begin, end, checked_block(block), every=every, first=first)
+    draws = [BlockDraws(one.passes) for one in each]
+    drawn = drawn_from(sampler, begin, end, block, draws, [every, first])
+    return replace(drawn, digests=tuple(one.digest() for one in draws))
 
 
-def drawn_from(sampler: Sampler, begin: int, end: int, block: int, every: int = 1, first: int = 0) -> DrawnPasses:
-    """The scores of passes of a sampler; see :func:`draw_passes`."""
-    logits, digests = [], []
+def drawn_from(
+    sampler: Sampler, begin: int, end: int, block: int, draws: Sequence[BlockDraws], numbering: Sequence[int]
+) -> DrawnPasses:
+    """The scores of the passes of a sampler, in blocks with these random numbers; without their digests."""
     with torch.inference_mode(False), left_as_found(sampler.model):
         undisturbed = sampler.undisturbed()
-        for each in blocks(begin, end, block, every=every, first=first):
-            draws = BlockDraws(each.passes)
-            logits.append(sampler.scores(draws)[: each.valid])
-            digests.append(draws.digest())
-    identity = identity_of(sampler.model, sampler.images, sampler.randomness, block)
-    identity["numbering"] = [every, first]
-    return DrawnPasses(begin, end, torch.cat(logits), undisturbed, tuple(digests), identity, sampler.coverage())
+        logits = torch.cat([sampler.scores(each) for each in draws])[: end - begin]
+    identity = sampler.identity(block) | {"numbering": list(numbering)}
+    return DrawnPasses(begin, end, logits, undisturbed, (), identity, sampler.coverage())
 
 
 def attribute_passes(
@@ -136,6 +137,7 @@ def attribute_passes(
             "them again."
         )
     sampler = Sampler(method.model, images.detach(), randomness, late=late)
+    drawn = replace(drawn, logits=drawn.logits.to(images.device), undisturbed=drawn.undisturbed.to(images.device))
     return Attributor(method, sampler, checked_products(products), checked_keep(keep_raw)).run(drawn, target)
 
 

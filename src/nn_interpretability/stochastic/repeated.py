@@ -125,29 +125,34 @@ class Repeated:
         sampler = Sampler(self.method.model, images, self.randomness)
         attributor = self._attributor(images)
         merge = Merge(self.passes)
-        for drawn in self._chunks(sampler, every=every, first=first):
-            merge.add(drawn, attributor.run(drawn, target))
+        for drawn, draws in self._chunks(sampler, every=every, first=first):
+            merge.add(drawn, attributor.run(drawn, target, draws))
         return merge.result()
 
     def _attributor(self, images: Tensor) -> Attributor:
         sampler = Sampler(self.method.model, images, self.randomness)
         return Attributor(self.method, sampler, self.products, self.keep_raw)
 
-    def _chunks(self, sampler: Sampler, *, every: int = 1, first: int = 0) -> Iterator[DrawnPasses]:
+    def _chunks(
+        self, sampler: Sampler, *, every: int = 1, first: int = 0
+    ) -> Iterator[tuple[DrawnPasses, list[BlockDraws]]]:
         for begin in range(0, self.passes, self.chunk):
-            yield drawn_from(sampler, begin, min(begin + self.chunk, self.passes), self.block, every, first)
+            end = min(begin + self.chunk, self.passes)
+            draws = [BlockDraws(each.passes) for each in blocks(begin, end, self.block, every=every, first=first)]
+            yield drawn_from(sampler, begin, end, self.block, draws, [every, first]), draws
 
     def _function(self, images: Tensor, function: PassFunction) -> PassesAttribution:
         """Two sweeps: the scores of all passes, then the maps that start from the function's own weights."""
         sampler = Sampler(self.method.model, images, self.randomness)
-        chunks = list(self._chunks(sampler))
+        chunks = [drawn for drawn, _ in self._chunks(sampler)]
         logits = torch.cat([drawn.logits for drawn in chunks])
         weights, explained = pass_weights(function, logits, self._origin(sampler, images))
         attributor = self._attributor(images)
         attributor.products = ("mean", *(name for name in attributor.products if name == "variance"))
         merge = Merge(self.passes)
         for drawn in chunks:
-            merge.add(drawn, attributor.run(drawn, weights[drawn.begin : drawn.end]))
+            draws = [BlockDraws(each.passes) for each in blocks(drawn.begin, drawn.end, self.block)]
+            merge.add(drawn, attributor.run(drawn, weights[drawn.begin : drawn.end], draws))
         return replace(merge.result(), score_mean=explained)
 
     def _origin(self, sampler: Sampler, images: Tensor) -> Tensor | None:

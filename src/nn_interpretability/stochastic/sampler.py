@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nn_interpretability.engine.forward import check_scores
-from nn_interpretability.errors import ConfigError
+from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.draws import INPUT_NOISE, BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
@@ -180,12 +180,13 @@ class Sampler:
     def __init__(self, model: nn.Module, images: Tensor, randomness: Randomness, *, late: bool = True) -> None:
         self.model, self.images, self.randomness = model, images, randomness
         self.left: tuple[str, ...] = ()
+        self._identity: dict[str, Any] | None = None
         self.reason: str | None = "asked for" if not late else None
         if randomness.dropout is None:
             self.reason = "no dropout"
         elif randomness.noise is not None:
             self.reason = "noise on the input"
-        self._checked = self.reason is not None
+        self._checked = randomness.dropout is None
 
     @property
     def late(self) -> bool:
@@ -194,7 +195,13 @@ class Sampler:
 
     def born_at_input(self, reason: str) -> None:
         """From now on, all passes enter the model."""
-        self.reason, self._checked = reason, True
+        self.reason = reason
+
+    def identity(self, block: int) -> dict[str, Any]:
+        """What passes must agree on to be merged; see :func:`identity_of`."""
+        if self._identity is None:
+            self._identity = identity_of(self.model, self.images, self.randomness, block)
+        return {**self._identity, "block": block}
 
     def coverage(self) -> dict[str, int]:
         """What to say of the passes in a coverage log."""
@@ -250,27 +257,41 @@ class Sampler:
         return found.reshape(len(draws.passes), len(images), -1)
 
     def check(self, draws: BlockDraws) -> None:
-        """Once, compute a block both ways; passes are born at the input if anything goes wrong, or differs."""
+        """Once, compute a block in all ways; passes are born at the input if anything goes wrong, or differs.
+
+        Raises
+        ------
+        DataError
+            If two passes alone have other scores than in the block.
+        """
         if self._checked:
             return
         self._checked = True
         images = self.images[next(self.parts(len(draws.passes)))]
-        try:
-            late = self._scores(images, draws)
-        except (RuntimeError, ValueError, IndexError, TypeError) as surprise:
-            self.reason = _in_words(surprise)
-            return
+        late, reason = None, self.reason
+        if reason is None:
+            try:
+                late = self._scores(images, BlockDraws(draws.passes))
+            except (RuntimeError, ValueError, IndexError, TypeError) as surprise:
+                reason = _in_words(surprise)
         self.reason = "to compare"
-        other = self._scores(images, BlockDraws(draws.passes))
-        largest = float(other.abs().max())
-        same = late.shape == other.shape and float((late - other).abs().max()) <= largest * _TOLERANCE * _rounding(
-            other
-        )
-        self.reason = None if same else "other scores when born late"
+        rows = self._scores(images, BlockDraws(draws.passes))
+        alone = torch.cat([self._scores(images, BlockDraws([number])) for number in draws.passes[:2]])
+        if not _alike(alone, rows[:2]):
+            raise DataError(
+                "The model has other scores for a pass alone than for the same pass in a block: its scores of an image "
+                "depend on the other images of the batch, or a dropout works on a tensor whose first axis is not the "
+                "batch. Passes of such a model cannot be computed together."
+            )
+        if late is not None and not _alike(late, rows):
+            reason = "other scores when born late"
+        self.reason = reason
 
 
-def _rounding(values: Tensor) -> float:
-    return float(torch.finfo(values.dtype).eps)
+def _alike(found: Tensor, expected: Tensor) -> bool:
+    """Whether scores differ by no more than rounding."""
+    allowed = _TOLERANCE * torch.finfo(expected.dtype).eps * float(expected.abs().max())
+    return found.shape == expected.shape and float((found - expected).abs().max()) <= allowed
 
 
 def _in_words(surprise: Exception) -> str:
