@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 
 from nn_interpretability.plotting.data import SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.panels import draw_panel_group
+from nn_interpretability.plotting.scatter import draw_scatter
+from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
+from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip import draw_strip
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
@@ -64,7 +67,7 @@ def draw(
     write_json(sidecar_json, sidecar(content, provenance))
 
 
-Content = PanelGroup | OcclusionStrip | EvidenceCurve | ReliabilityDiagrams
+Content = PanelGroup | OcclusionStrip | EvidenceCurve | ReliabilityDiagrams | PassScatter
 
 
 def _drawn(content: Content) -> Figure:
@@ -75,6 +78,8 @@ def _drawn(content: Content) -> Figure:
             return draw_curve(content)
         case ReliabilityDiagrams():
             return draw_reliability(content)
+        case PassScatter():
+            return draw_scatter(content)
         case PanelGroup():
             return draw_panel_group(content)
 
@@ -103,6 +108,7 @@ def read_figure(path: Path) -> Content:
         KIND: strip_of,
         CURVE_KIND: curve_of,
         RELIABILITY_KIND: reliability_of,
+        SCATTER_KIND: scatter_of,
     }
     reader = readers.get(str(product.params.get("kind")))
     return reader(product) if reader is not None else read_figure_data(path)
@@ -119,6 +125,8 @@ def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
             facts = {"quantity": "probability", "pictures": len(content.angle), "blocks": []}
         case ReliabilityDiagrams():
             facts = {"quantity": "accuracy", "pictures": int(content.count[0, 0].sum()), "blocks": []}
+        case PassScatter():
+            facts = {"quantity": "logits", "pictures": len(content.angle), "passes": len(content.logit), "blocks": []}
     return {
         "figure": content.figure,
         "provenance": dict(provenance),

@@ -8,11 +8,13 @@ from typing import Any
 
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.data import write_panel_group
+from nn_interpretability.plotting.scatter_data import write_scatter
 from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.plotting.uncertainty_data import write_curve, write_reliability
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
+from nn_interpretability.study.pass_figures import dropout_maps, pass_scatter, passes_by_class, uncertainty_maps
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 from nn_interpretability.study.uncertainty_figures import (
     before_and_after,
@@ -55,7 +57,9 @@ def assemble(
         position of a window, the others are occlusion maps of that picture) or ``worst_occlusions`` (maps of that
         picture, and of the three covered ones with the lowest probability of its class), ``turned_maps`` (maps of
         several models for one picture at several angles, each row on a scale of its own), ``evidence_curve``,
-        ``reliability`` or ``before_and_after`` (of products other than attributions).
+        ``reliability`` or ``before_and_after`` (of products other than attributions), ``pass_scatter``,
+        ``passes_by_class`` (of the pictures at ``angles``, if given), ``uncertainty_maps`` or ``dropout_maps`` (of
+        merged passes; see :mod:`nn_interpretability.study.pass_figures`).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -92,10 +96,18 @@ _KINDS: Mapping[str, _Kind] = {
     "evidence_curve": (evidence_curve, write_curve),
     "reliability": (reliability_diagrams, write_reliability),
     "before_and_after": (before_and_after, write_panel_group),
+    "pass_scatter": (pass_scatter, write_scatter),
+    "passes_by_class": (passes_by_class, write_panel_group),
+    "uncertainty_maps": (uncertainty_maps, write_panel_group),
+    "dropout_maps": (dropout_maps, write_panel_group),
 }
-_SCHEMAS: Mapping[str, str] = {
+_SCHEMAS: Mapping[str, str | None] = {
     "evidence_curve": "evidence/1",
     "reliability": "calibration/1",
     "before_and_after": "calibration/1",
+    "pass_scatter": "pass_attribution/1",
+    "passes_by_class": "pass_attribution/1",
+    "uncertainty_maps": "pass_attribution/1",
+    "dropout_maps": None,
 }
-"""What a kind of figure shows, if not attributions."""
+"""What a kind of figure shows, if not attributions; None for several."""

@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from nn_interpretability.errors import DataError
 from nn_interpretability.plotting.data import PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
+from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILITY_KIND, EvidenceCurve, curve_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
@@ -148,6 +150,9 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     if product.params.get("kind") == RELIABILITY_KIND:
         write_json(output, {})  # the numbers of calibrations come from the job that makes them
         return
+    if product.params.get("kind") == SCATTER_KIND:
+        write_json(output, _numbers_of_scatter(scatter_of(product), source))
+        return
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
     limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
@@ -202,6 +207,23 @@ def _numbers_of_curve(curve: EvidenceCurve, source: str | None) -> Numbers:
         numbers["ordinary.last.class"] = entry(int(curve.probability[1, -1].argmax()), source=source)
         numbers["ordinary.lowest"] = entry(100 * float(largest.min()), decimals=0, unit="%", source=source)
     return {f"figure.{curve.figure}.{key}": value for key, value in numbers.items()}
+
+
+def _numbers_of_scatter(scatter: PassScatter, source: str | None) -> Numbers:
+    """``passes``, ``classes``; of each picture ``<n>.angle``, ``<n>.first``, ``<n>.first_share``, ``<n>.second``..."""
+    source = source or f"figures/data/{scatter.figure}.h5"
+    shown = [str(label) for label in scatter.classes]
+    numbers = {
+        "passes": entry(len(scatter.logit), source=source),
+        "classes": entry(", ".join(shown[:-1]) + f" and {shown[-1]}", source=source),
+    }
+    for place, angle in enumerate(scatter.angle):
+        numbers[f"{place}.angle"] = entry(int(angle), source=source)
+        for rank, word in enumerate(("first", "second")):
+            share = 100 * float(scatter.top_probability[place, rank])
+            numbers[f"{place}.{word}"] = entry(int(scatter.top[place, rank]), source=source)
+            numbers[f"{place}.{word}_share"] = entry(share, decimals=2, unit="%", source=source)
+    return {f"figure.{scatter.figure}.{key}": value for key, value in numbers.items()}
 
 
 def merge_numbers(parts: Sequence[Path | str], output_json: Path | str) -> None:
