@@ -32,6 +32,8 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
         "prepare_digits": 1,
         "select_probes": len(CONFIG["probes"]),
         "train_model": len(CONFIG["models"]),
+        "measure_evidence": len(CONFIG["evidence"]),
+        "calibrate": len(CONFIG["calibrations"]),
         "measure_method": METHODS,
         "measure_model": len(CONFIG["models"]),
         "collect_metrics": 1,

@@ -20,6 +20,8 @@ from figures.synthetic import (
     write_record,
 )
 
+from figures.synthetic_uncertainty import evidential_card, write_calibration, write_evidence
+
 from nn_interpretability.plotting.figures import draw
 from nn_interpretability.reporting.tables import TABLES, write_tables
 from nn_interpretability.reporting.tex import write_numbers
@@ -52,7 +54,7 @@ class Results:
         write_tables(
             folder,
             numbers=self.folder / "numbers.json",
-            cards={"cnn": self.folder / "card.json"},
+            cards={name: self.folder / f"card_{name}.json" for name in study()["models"]},
             figures=self.figures,
             timings=timings,
         )
@@ -92,16 +94,25 @@ def make_results(folder: Path) -> Results:
             parameters=entry.get("parameters", {}),
             score=score,
             **({"images": covered(), "label": np.ones(17, int), "target": [1] * 17} if len(score) == 17 else {}),
+            **(turned(entry) if entry.get("probe") == "rotated" else {}),
             trace=exact_trace(score) if entry["method"] == "lrp" else None,
             provenance={**PROVENANCE, "wildcards": {"attribution": name}},
         )
         parts.append(folder / f"numbers/attribution_{name}.json")
         numbers.numbers_of_method({name: paths[name]}, parts[-1])
+    for name, entry in config["evidence"].items():
+        paths[name], part = write_evidence(folder, name, entry["models"], config["models"])
+        parts.append(part)
+    for name, entry in config["calibrations"].items():
+        paths[name], part = write_calibration(folder, name, entry["models"])
+        parts.append(part)
     for name, definition in config["figures"].items():
         parts.append(folder / f"numbers/{name}.json")
         make_figure(folder, name, definition, paths, parts[-1])
-    card = write_card(folder / "card.json")
-    for name in config["models"]:
+    for name, entry in config["models"].items():
+        card = write_card(folder / f"card_{name}.json")
+        if entry.get("loss") == "evidential":
+            evidential_card(card, entry["kl_weight"])
         parts.append(folder / f"numbers/model_{name}.json")
         numbers.numbers_of_model(card, parts[-1], name=name)
     parts += [folder / f"numbers/{part}.json" for part in ("run", "data")]
@@ -109,6 +120,13 @@ def make_results(folder: Path) -> Results:
     numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-1])
     numbers.merge_numbers(parts, folder / "numbers.json")
     return results
+
+
+def turned(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What figures of a turning digit read beside maps: a logit above zero, one below, one of zero."""
+    logits = np.full((3, 10), -1.0)
+    logits[:, 1] = [10.0, -0.5, 0.0]
+    return {"logits": logits, "model": entry.get("model", "cnn"), "explained": entry.get("target", "predicted")}
 
 
 def make_figure(

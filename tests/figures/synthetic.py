@@ -59,6 +59,9 @@ def write_attribution(
     label: np.ndarray | None = None,
     trace: Mapping[str, np.ndarray] | None = None,
     provenance: Mapping[str, Any] = PROVENANCE,
+    logits: np.ndarray | None = None,
+    explained: str = "label",
+    **params: Any,
 ) -> Path:
     """Write an attribution file of maps [sample, y, x] or [sample, channel, y, x]."""
     values = values[:, None] if values.ndim == 3 else values
@@ -84,8 +87,11 @@ def write_attribution(
     if trace is not None:
         scales["layer"] = list(LAYERS)
         arrays |= {f"trace_{part}": Array(table, ("layer", "sample")) for part, table in trace.items()}
-    params = {"method": method, "parameters": dict(parameters or {}), "target": "label", "probe": "digits"}
-    write_hdf5(path, arrays, schema="attribution/1", params=params, provenance=provenance, scales=scales)
+    if logits is not None:
+        arrays["logits"] = Array(logits, ("sample", "class"))
+    words = {"method": method, "parameters": dict(parameters or {}), "target": explained, "probe": "digits"}
+    words |= params
+    write_hdf5(path, arrays, schema="attribution/1", params=words, provenance=provenance, scales=scales)
     return path
 
 

@@ -35,7 +35,7 @@ def test_what_the_project_ships_is_right(name: str) -> None:
 @pytest.mark.parametrize(
     ("config", "path", "complaint", "allowed", "suggestion"),
     [
-        ({"sed": 1}, "sed", "is not a known key", "attributions, data, device", "'seed'"),
+        ({"sed": 1}, "sed", "is not a known key", "attributions, calibrations, data, device", "'seed'"),
         ({"device": "gpu"}, "device", "'gpu' is not allowed", "'auto' or 'cpu' or 'cuda'", "'cpu'"),
         ({"seed": -1}, "seed", "-1 is not allowed", "a whole number (at least 0)", ""),
         ({"seed": 1.5}, "seed", "1.5 is not allowed", "a whole number (at least 0)", ""),
@@ -102,9 +102,45 @@ def test_what_the_project_ships_is_right(name: str) -> None:
         (
             {"figures": {"fig12": {"panels": ["a"]}}},
             "figures.fig12.panels[0]",
-            "'a' is not a name under attributions",
-            "the names under attributions, which is empty",
+            "'a' is not a name under attributions or evidence or calibrations",
+            "the names under attributions or evidence or calibrations, which is empty",
             "",
+        ),
+        (
+            {"models": {"cnn": {}, "b": {"kl_weight": 0.5}}},
+            "models.b.loss",
+            "is missing",
+            "'evidential'",
+            "",
+        ),
+        (
+            {"models": {"cnn": {"loss": "cross_entropy", "kl_weight": 0.5}}},
+            "models.cnn.loss",
+            "'cross_entropy' is not allowed",
+            "'evidential'",
+            "",
+        ),
+        ({"probes": {"digits": {"kind": "rotations"}}}, "probes.digits.angles", "is missing", "", ""),
+        (
+            {"probes": {"digits": {"kind": "occlusions", "angles": [0]}}},
+            "probes.digits.angles",
+            "is not a known key",
+            "kind",
+            "",
+        ),
+        (
+            {"evidence": {"e": {"models": ["cnm"], "probe": "digits"}}},
+            "evidence.e.models[0]",
+            "'cnm' is not a name under models",
+            "the names under models: cnn",
+            "'cnn'",
+        ),
+        (
+            {"calibrations": {"c": {"probe": "digts"}}},
+            "calibrations.c.probe",
+            "'digts' is not a name under probes",
+            "the names under probes: digits",
+            "'digits'",
         ),
         ({"figures": {"fig99": {"panels": []}}}, "figures.fig99", "is not a known key", "fig06, fig07", "'fig"),
         (lrp(rule="gama"), "attributions.mine.parameters.rule", "'gama' is not allowed", "'0' or 'epsilon'", "'gamma'"),
@@ -199,6 +235,8 @@ def test_an_empty_configuration_is_filled_up() -> None:
         "batch_size": 128,
         "max_learning_rate": 0.01,
         "weight_decay": 0.0,
+        "loss": "cross_entropy",
+        "kl_weight": None,
     }
     assert config["probes"] == {"digits": {"kind": "first_of_class"}}
     assert config["data"]["validation_share"] == 0.1
@@ -216,9 +254,12 @@ def test_what_is_said_stays_and_entries_are_filled_up() -> None:
     }
 
 
+THERE_ALONE = {"attributions", "evidence", "calibrations", "figures"}
+
+
 def test_the_study_says_what_holds_without_it() -> None:
     study = read_config(REPOSITORY / "config.yaml")
-    silent = {key: value for key, value in study.items() if key not in {"attributions", "figures"}}
+    silent = {key: value for key, value in study.items() if key not in THERE_ALONE}
     filled = checked({})
     for key, only in (("models", "cnn"), ("probes", "digits")):  # what else the study has is said there alone
         silent[key] = {only: silent[key][only]}

@@ -212,7 +212,7 @@ def _probe() -> Schema:
         }
     )
     schema["if"] = {"properties": {"kind": {"const": "rotations"}}, "required": ["kind"]}
-    schema["then"] = {"required": ["angles"]}
+    schema["then"] = {"properties": {"angles": rotations["angles"]}, "required": ["angles"]}
     schema["else"] = _object({"kind": kinds})
     return schema
 
@@ -326,6 +326,7 @@ def _evidence() -> Schema:
                 "type": "array",
                 "items": {"type": "string"},
                 "minItems": 1,
+                "default": ["cnn"],
                 "description": "names under models; figures show the first evidential one and the first other one",
             },
             "probe": {"type": "string", "default": "rotated", "description": "a name under probes, of kind rotations"},
@@ -335,8 +336,7 @@ def _evidence() -> Schema:
                 "default": 2000,
                 "description": "test pictures, and at most so many foreign ones of each kind",
             },
-        },
-        required=("models",),
+        }
     )
 
 
@@ -369,6 +369,7 @@ def _calibration() -> Schema:
                 "type": "array",
                 "items": {"type": "string"},
                 "minItems": 1,
+                "default": ["cnn"],
                 "description": "names under models; the first is explained before and after",
             },
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
@@ -378,8 +379,7 @@ def _calibration() -> Schema:
                 "default": {},
                 "description": "a network for photographs, if its weights and some photographs are in the data folder",
             },
-        },
-        required=("models",),
+        }
     )
 
 

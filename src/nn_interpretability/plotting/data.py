@@ -141,7 +141,7 @@ def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str,
         "beyond": Array(np.array([row.beyond for row in rows], dtype=np.float64), ("map",)),
     }
     arrays |= {
-        f"pictures_{number}": Array(block.pictures.astype(np.float32), ("sample", "channel", "y", "x"))
+        f"pictures_{number}": _own_pictures(number, block.pictures, group.pictures)
         for number, block in enumerate(group.blocks)
         if block.pictures is not None
     }
@@ -175,6 +175,13 @@ def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str,
         provenance=provenance,
         scales={"map": [row.name for row in rows]},
     )
+
+
+def _own_pictures(number: int, pictures: FloatArray, others: FloatArray) -> Array:
+    """The pictures of a block; with dimensions of their own, where they are not of the size of the group's."""
+    alike = pictures.shape[1:] == others.shape[1:]
+    dims = ("channel", "y", "x") if alike else (f"channel_{number}", f"y_{number}", f"x_{number}")
+    return Array(pictures.astype(np.float32), ("sample", *dims))
 
 
 def read_figure_data(path: Path) -> PanelGroup:

@@ -102,24 +102,24 @@ def _curves(axes: Axes, curve: EvidenceCurve, number: int) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}"))
     axes.set_ylabel("per cent", fontsize=TEXT_PT, labelpad=2)
     axes.grid(axis="y", color=FRAME, linewidth=0.3)
-    axes.legend(
-        fontsize=SMALL_PT, loc="center right", frameon=True, framealpha=0.85, edgecolor="none", handlelength=1.8
-    )
+    axes.legend(fontsize=SMALL_PT, loc="best", frameon=True, framealpha=0.85, edgecolor="none", handlelength=1.8)
 
 
 SQUARE_GAP = 0.35
 COUNTS = 0.75
-ROW_GAP = 0.75
+ROW_GAP = 1.15
+AXIS_FOOT = 0.75
+LAST_TICK = 0.12
 BAR_COLOUR, MISSING, EXCESS = "#7FA7C9", "#E8B4A0", "#C05A3C"
 
 
 def draw_reliability(diagrams: ReliabilityDiagrams) -> Figure:
     """A row per network, a column per calibration, at its size on paper; not attached to pyplot."""
     columns = len(diagrams.scalings)
-    side = (TEXT_WIDTH_CM - 2 * MARGIN - AXIS - (columns - 1) * SQUARE_GAP) / columns
+    side = (TEXT_WIDTH_CM - 2 * MARGIN - AXIS - LAST_TICK - (columns - 1) * SQUARE_GAP) / columns
     row_height = 0.42 + side + 0.12 + COUNTS
     rows = len(diagrams.networks)
-    canvas = Canvas(TEXT_WIDTH_CM, 2 * MARGIN + rows * row_height + (rows - 1) * ROW_GAP + FOOT)
+    canvas = Canvas(TEXT_WIDTH_CM, 2 * MARGIN + rows * row_height + (rows - 1) * ROW_GAP + AXIS_FOOT)
     for row, network in enumerate(diagrams.networks):
         top = MARGIN + row * (row_height + ROW_GAP) + 0.42
         for column, scaling in enumerate(diagrams.scalings):
@@ -129,7 +129,8 @@ def draw_reliability(diagrams: ReliabilityDiagrams) -> Figure:
             error = 100 * diagrams.expected_error[row, column]
             axes = canvas.axes(left, top, side, side)
             _diagram(axes, diagrams, row, column)
-            axes.text(0.05, 0.93, f"ECE {error:.2f} %", fontsize=SMALL_PT, va="top")
+            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
+            axes.text(0.05, 0.93, f"ECE {error:.2f} %", fontsize=SMALL_PT, va="top", bbox=box)
             below = canvas.axes(left, top + side + 0.12, side, COUNTS)
             _counts(below, diagrams, row, column)
             if column:

@@ -26,6 +26,8 @@ TABLES = (
     "attribution_provenance",
     "jobs",
     "margin_links",
+    "evidence",
+    "calibration",
 )
 """Names of the files, without ``.tex``."""
 
@@ -70,6 +72,8 @@ def write_tables(
         "attribution_provenance": attribution_provenance_table(records, clock),
         "jobs": jobs_table(clock),
         "margin_links": margin_links(records),
+        "evidence": evidence_table(known, models),
+        "calibration": calibration_table(known),
     }
     assert tables.keys() == set(TABLES)
     for name, text in tables.items():
@@ -157,6 +161,64 @@ def _settings_row(numbers: Numbers, figure: str, one: Mapping[str, Any], other: 
             for key in (f"{agreement}.cosine", f"{agreement}.rank")
         ),
     ]
+
+
+def evidence_table(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]]) -> str:
+    """Per network: what it gets right, how often it abstains, and how much its uncertainty tells."""
+    found = [key.split(".") for key in numbers if key.startswith("evidence.") and key.endswith(".errors")]
+    places = [(parts[1], parts[2]) for parts in found if len(parts) == 4]
+    evidential = [place for place in places if cards[place[1]]["recipe"].get("loss") == "evidential"]
+    ordinary = [place for place in places if place not in evidential]
+    above = r" & & & & & \multicolumn{2}{c}{mean $u$} & \multicolumn{4}{c}{AUROC for} \\ "
+    above += r"\cmidrule(lr){6-7} \cmidrule(l){8-11}" + "\n"
+    head = ["network", r"$\lambda$", "right", "abstains", "of answers", "right", "wrong"]
+    head += ["errors", "turned", "source", "shuffled"]
+    groups = [[_evidence_row(numbers, cards, *place) for place in group] for group in (evidential, ordinary)]
+    return tabular("lrrrrrrrrrr", head, groups, above=above)
+
+
+def _evidence_row(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]], entry: str, network: str) -> list[str]:
+    def said(key: str) -> str:
+        found = numbers.get(key)
+        return NONE if found is None or found["value"] is None else printed_entry(found)
+
+    weight = cards[network]["recipe"].get("kl_weight")
+    card = ("accuracy", "abstentions", "accuracy_of_answers", "mean_uncertainty_right", "mean_uncertainty_wrong")
+    questions = ("errors", "turned", "other_source", "shuffled")
+    return [
+        code(network),
+        NONE if weight is None else number(f"{weight:g}"),
+        *(said(f"model.{network}.test.{key}") for key in card),
+        *(said(f"evidence.{entry}.{network}.auroc.{question}") for question in questions),
+    ]
+
+
+def calibration_table(numbers: Numbers) -> str:
+    """Per network and calibration: accuracy, likelihood and calibration errors of the test part."""
+    keys = [key.split(".") for key in numbers if key.startswith("calibration.") and key.endswith(".none.nll")]
+    groups = []
+    for _, entry, network, *_ in keys:
+        rows: list[list[str]] = []
+        for scaling, words in _SCALINGS.items():
+            cells = [numbers.get(f"calibration.{entry}.{network}.{scaling}.{metric}") for metric in _CALIBRATION]
+            if cells[0] is None or cells[0]["value"] is None:
+                continue
+            printed = [NONE if cell is None else printed_entry(cell) for cell in cells]
+            temperature = numbers.get(f"calibration.{entry}.{network}.temperature")
+            size = f" {printed_entry(temperature)}" if scaling == "temperature" and temperature else ""
+            rows.append(["" if rows else code(network), words + size, *printed])
+        groups.append(rows)
+    head = ["network", "calibration", "accuracy", "NLL", "Brier", "ECE", "MCE"]
+    return tabular("llrrrrr", head, groups)
+
+
+_CALIBRATION = ("accuracy", "nll", "brier", "ece", "mce")
+_SCALINGS = {
+    "none": "none",
+    "temperature": "temperature",
+    "vector": "vector scaling",
+    "isotonic": "isotonic regression",
+}
 
 
 def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:

@@ -26,7 +26,7 @@ from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
 from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.numbers import entry
-from nn_interpretability.study.temperature import Maps, identity_of, maps_of, summed_to
+from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
 from nn_interpretability.training.calibration import brier, nll, reliability
 from nn_interpretability.training.loop import BLOCK
 from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
@@ -105,9 +105,11 @@ def calibrate(
     model = load_weights(build_model(architecture), weights).eval()
     images = torch.from_numpy(explained.images)
     arrays |= _arrays("", maps_of(model, images, temperatures[0]), explained.images, explained.labels)
+    numbers["identity.temperature"] = entry(TEMPERATURE, decimals=1, source=source)
     for case, values in identity_of(model, images).items():
         for what, value in values.items():
-            numbers[f"identity.{case}.{what}"] = entry(value, digits=3, source=source)
+            precision = 2 if what == "gap" else 4
+            numbers[f"identity.{case}.{what}"] = entry(value, digits=precision, source=source)
     more, words = _photographs(found, photograph_settings, bins, source)
     write_hdf5(
         output,

@@ -72,7 +72,7 @@ def turned_maps(figure: str, products: Mapping[str, Product], definition: Mappin
         seen = logits.argmax(axis=1)
         if product.params["model"] in evidential:
             uncertainty = logits.shape[1] / (logits.clip(min=0) + 1).sum(axis=1)
-            notes = [f"{k}, u = {100 * u:.0f} %" for k, u in zip(seen, uncertainty, strict=True)]
+            notes = [f"{k}, u {100 * u:.0f} %" for k, u in zip(seen, uncertainty, strict=True)]
         else:
             notes = [f"{k}: {z:.1f}".replace("-", "−") for k, z in zip(seen, logits.max(axis=1), strict=True)]
         return replace(made, notes=tuple(notes))
@@ -161,12 +161,14 @@ def _block(heading: str, prefix: str, arrays: Mapping[str, Any], columns: int) -
                 probability=probability,
                 limit=1.0,
                 beyond=scale.share_beyond(maps[when], limit),
-                notes=tuple(f"{each}: {percent(p)}" for each, p in zip(classes, probability, strict=True)),
+                notes=tuple(f"{k}: {percent(p, brief=k > 9)}" for k, p in zip(classes, probability, strict=True)),
             )
         )
     return Block(heading, tuple(rows), arrays[f"{prefix}images"][:columns])
 
 
-def percent(share: float) -> str:
-    """A probability with enough digits to tell it from one."""
+def percent(share: float, *, brief: bool = False) -> str:
+    """A probability with a decimal, or without; one that is nearly 1 is not called so."""
+    if brief:
+        return f"{100 * share:.0f} %" if share < 0.995 else "> 99 %"
     return f"{100 * share:.1f} %" if share < 0.9995 else "> 99.9 %"
