@@ -146,6 +146,10 @@ def test_numbers_are_those_of_the_result(tmp_path: Path, weights: Path, probe: P
     gap = numbers["passes.x.1.entropy"] - numbers["passes.x.1.expected_entropy"]
     assert gap == pytest.approx(numbers["passes.x.1.mutual_information"])
     assert numbers["passes.x.1.variance.3"] == pytest.approx(float(result.score_variance[1, 3]))
+    assert numbers["passes.x.0.positive"] == int((result.score_mean[0] > 0).sum())
+    seen = int(result.undisturbed[0].argmax())
+    share = numbers[f"passes.x.0.covariance_sum.{seen}"] / numbers[f"passes.x.0.variance.{seen}"]
+    assert (numbers["passes.x.0.seen"], numbers["passes.x.0.covariance_share"]) == (seen, pytest.approx(100 * share))
     assert result.covariance is not None
     assert numbers["passes.x.1.covariance_sum.3"] == pytest.approx(float(result.covariance[1, 3].double().sum()))
 

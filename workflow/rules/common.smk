@@ -126,9 +126,9 @@ def probe_file(probe):
 
 def rules_of_passes():
     """The names of the rules made in loops for passes."""
-    for (model, begin, end) in DRAW_JOBS:
+    for model, begin, end in DRAW_JOBS:
         yield f"draw_passes_{model}_{begin}_{end}"
-    for (model, method, begin, end) in ATTRIBUTE_CHUNK_JOBS:
+    for model, method, begin, end in ATTRIBUTE_CHUNK_JOBS:
         yield f"attribute_chunk_{model}_{method}_{begin}_{end}"
     for model in MERGE_JOBS:
         yield f"merge_passes_{model}"

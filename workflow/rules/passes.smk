@@ -37,9 +37,9 @@ for (model_name, method_name, begin, end), names in ATTRIBUTE_CHUNK_JOBS.items()
         name:
             f"attribute_chunk_{model_name}_{method_name}_{begin}_{end}"
         input:
-            weights=rules.train_model.output.weights.format(model=model_name),
             **{f"probe_{name}": probe_file(passes_of(name)["probe"]) for name in names},
             **{f"drawn_{name}": drawn_files(config, name, begin, end) for name in names},
+            weights=rules.train_model.output.weights.format(model=model_name),
         output:
             sums=[sums_file(config, name, begin, end) for name in names],
         log:
@@ -69,7 +69,6 @@ for model_name, names in MERGE_JOBS.items():
     rule:
         name:
             f"merge_passes_{model_name}"
-        localrule: True
         input:
             **{f"probe_{name}": probe_file(passes_of(name)["probe"]) for name in names},
             **{f"drawn_{name}": drawn_files(config, name) for name in names},
@@ -81,6 +80,7 @@ for model_name, names in MERGE_JOBS.items():
             f"<logs>/merge_passes/{model_name}.log",
         benchmark:
             f"<benchmarks>/merge_passes/{model_name}.tsv"
+        localrule: True
         conda:
             "../../envs/compute.yaml"
         threads: 1
@@ -93,6 +93,10 @@ for model_name, names in MERGE_JOBS.items():
 
 rule passes:
     input:
-        [passes_file(config, name, *chunk) for name, entry in config["passes"].items() for chunk in chunks(entry)],
+        [
+            passes_file(config, name, *chunk)
+            for name, entry in config["passes"].items()
+            for chunk in chunks(entry)
+        ],
         expand(PASS_ATTRIBUTION, name=config["pass_attributions"]),
         expand(PASS_NUMBERS, name=config["pass_attributions"]),

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from nn_interpretability.plotting.heatmaps import draw_picture
 from nn_interpretability.plotting.panels import MARGIN, Canvas
@@ -24,7 +25,7 @@ from nn_interpretability.plotting.uncertainty import CLASSES
 
 AXIS = 0.95
 PANEL = 4.4
-HEAD = 0.5
+HEAD = 0.62
 GAP = 0.35
 PICTURE = 1.3
 LINE = 0.34
@@ -50,6 +51,7 @@ def draw_scatter(scatter: PassScatter) -> Figure:
         axes.set_ylabel(label, fontsize=TEXT_PT, labelpad=2)
         if label == "logit":
             axes.axhline(0, color=MUTED, linewidth=0.4)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: typeset(f"{value:g}".replace("-", "−"))))
             _legend(axes, scatter)
         else:
             axes.set_ylim(-0.04, 1.04)

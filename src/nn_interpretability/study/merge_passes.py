@@ -88,14 +88,16 @@ def write_numbers(result: PassesAttribution, output: Path | str, *, name: str) -
     ``count.<class>``, ``entropy``, ``expected_entropy`` and ``mutual_information`` (nats), ``variation`` (share of the
     passes that do not predict the most frequent class); for an explanation of one score ``score`` and ``sum`` (of
     the mean map), of all classes ``score.<class>`` and ``sum.<class>``; where there is a covariance map, also
-    ``variance`` and ``covariance_sum`` in the same way.
+    ``variance`` and ``covariance_sum`` in the same way. For all classes also ``positive``, the number of classes whose mean
+    score is positive, and of the class that is ``seen`` without dropout and noise ``covariance_share``, the sum of its
+    covariance map in percent of the variance.
     """
     source = f"pass_attributions/{name}.h5"
     numbers = {"passes": entry(result.passes, source=source)}
     for place in range(len(result.counts)):
         for key, value in _of_picture(result, place).items():
             whole = isinstance(value, int)
-            unit = "%" if key == "variation" else ""
+            unit = "%" if key in ("variation", "covariance_share") else ""
             found = entry(value, source=source) if whole else entry(value, digits=3, unit=unit, source=source)
             numbers[f"{place}.{key}"] = found
     write_json(output, {f"passes.{name}.{key}": value for key, value in numbers.items()})
@@ -116,6 +118,11 @@ def _of_picture(result: PassesAttribution, place: int) -> dict[str, float | int]
             found[key] = float(values[place])
         else:
             found |= {f"{key}.{k}": float(value) for k, value in enumerate(values[place])}
+    if result.score_mean.dim() == 2:
+        found["positive"] = int((result.score_mean[place] > 0).sum())
+        found["seen"] = seen = int(result.undisturbed[place].argmax())
+        if found.get(f"variance.{seen}"):
+            found["covariance_share"] = 100 * found[f"covariance_sum.{seen}"] / found[f"variance.{seen}"]
     return found
 
 

@@ -7,6 +7,7 @@ A part is a JSON file ``{key: {"value", "text", "unit", "source"}}``.  ``value``
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -138,7 +139,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
 
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
-    smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block.
+    smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block;
+    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of the first block.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -161,7 +163,7 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         "quantile": entry(100 * group.quantile, decimals=1, unit="%", source=source),
         "beyond.max": entry(100 * beyond, digits=2, unit="%", source=source),
     }
-    for key, value in _agreement(group).items():
+    for key, value in {**_agreement(group), **_alike(group)}.items():
         numbers[key] = entry(value, decimals=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
 
@@ -346,6 +348,17 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
     return numbers
+
+
+def _alike(group: PanelGroup) -> dict[str, float]:
+    """The mean cosine over the pictures, for each two rows of the first block."""
+    rows = group.blocks[0].rows
+    found = {}
+    for one, other in itertools.combinations(rows, 2):
+        pairs = zip(one.values, other.values, strict=True)
+        cosines = [cosine(np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()) for a, b in pairs]
+        found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
+    return found
 
 
 def _smallest(measure: Callable[[FloatArray, FloatArray], float], one: MapRow, other: MapRow) -> float:

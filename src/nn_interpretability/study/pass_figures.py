@@ -76,7 +76,7 @@ def passes_by_class(figure: str, products: Mapping[str, Product], definition: Ma
     return PanelGroup(
         figure=figure,
         pictures=first.arrays["images"].values[rows[0][3]][None].clip(0, 1),
-        label=first.arrays["label"].values[rows[0][3]][None],
+        label=np.arange(len(every[0].target)),  # columns are classes
         blocks=blocks,
         quantity=description_of(first).quantity,
         quantile=scale.QUANTILE,
@@ -118,14 +118,17 @@ def uncertainty_maps(figure: str, products: Mapping[str, Product], definition: M
 
 def dropout_maps(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
     """Maps of networks without dropout, of one pass with dropout on, and of the mean of all passes; one scale."""
+    with_dropout = {product.params["model"] for product in products.values() if "counts" in product.arrays}
     rows: list[MapRow] = []
     for name in definition["panels"]:
         product = products[name]
-        if "values" in product.arrays:
-            row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
-            rows.append(_noted(row))
-        else:
+        if "values" not in product.arrays:
             rows += _one_and_mean(name, product)
+            continue
+        row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
+        if product.params["model"] not in with_dropout:
+            row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
+        rows.append(_noted(row))
     limit = scale.symmetric_limit([row.values for row in rows])
     first = products[definition["panels"][0]]
     return PanelGroup(
@@ -189,7 +192,7 @@ def _seen_row(name: str, product: Product, array: str, score: str) -> MapRow:
     sums, scores = maps.sum(axis=(1, 2)), _floats(product, score)[places, seen]
     words = {
         "mean": ("mean map", "above: mean score"),
-        "covariance": ("covariance of each pixel with the score", "above: its sum, and the variance of the score"),
+        "covariance": ("covariance with the score", "above: sum, of the variance"),
     }[array]
     if array == "mean":
         notes = [_minus(f"{value:.1f}") for value in scores]
