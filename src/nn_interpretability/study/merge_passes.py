@@ -88,9 +88,9 @@ def write_numbers(result: PassesAttribution, output: Path | str, *, name: str) -
     ``count.<class>``, ``entropy``, ``expected_entropy`` and ``mutual_information`` (nats), ``variation`` (share of the
     passes that do not predict the most frequent class); for an explanation of one score ``score`` and ``sum`` (of
     the mean map), of all classes ``score.<class>`` and ``sum.<class>``; where there is a covariance map, also
-    ``variance`` and ``covariance_sum`` in the same way. For all classes also ``positive``, the number of classes whose mean
-    score is positive, and of the class that is ``seen`` without dropout and noise ``covariance_share``, the sum of its
-    covariance map in percent of the variance.
+    ``variance`` and ``covariance_sum`` in the same way. For all classes also ``positive``, the number of classes whose
+    mean score is positive, and of the class that is ``seen`` without dropout and noise ``covariance_share``, the sum of
+    its covariance map in percent of the variance.
     """
     source = f"pass_attributions/{name}.h5"
     numbers = {"passes": entry(result.passes, source=source)}
