@@ -96,6 +96,7 @@ def make_results(folder: Path) -> Results:
             **({"images": covered(), "label": np.ones(17, int), "target": [1] * 17} if len(score) == 17 else {}),
             **(turned(entry) if entry.get("probe") == "rotated" else {}),
             trace=exact_trace(score) if entry["method"] == "lrp" else None,
+            probe=entry.get("probe", "digits"),
             provenance={**PROVENANCE, "wildcards": {"attribution": name}},
         )
         parts.append(folder / f"numbers/attribution_{name}.json")

@@ -10,6 +10,7 @@ import pytest
 from nn_interpretability.config.files import merged, read_config
 from nn_interpretability.config.problems import Problem
 from nn_interpretability.config.schema import config_schema
+from nn_interpretability.config.shown import SHOWN
 from nn_interpretability.config.validate import check_parameters, checked, problems_of, with_defaults
 from nn_interpretability.errors import ConfigError
 
@@ -102,8 +103,8 @@ def test_what_the_project_ships_is_right(name: str) -> None:
         (
             {"figures": {"fig12": {"panels": ["a"]}}},
             "figures.fig12.panels[0]",
-            "'a' is not a name under attributions or evidence or calibrations",
-            "the names under attributions or evidence or calibrations, which is empty",
+            f"'a' is not a name under {' or '.join(SHOWN)}",
+            f"the names under {' or '.join(SHOWN)}, which is empty",
             "",
         ),
         (

@@ -14,7 +14,7 @@ from nn_interpretability.data import digits, foreign, photographs, probes
 from nn_interpretability.data.digits import load
 from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
-from nn_interpretability.models.weights import save_weights
+from nn_interpretability.models.weights import load_weights, save_weights
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.figures import draw, read_figure
 from nn_interpretability.storage.hdf5 import Array, read_hdf5
@@ -110,6 +110,22 @@ def test_evidence_of_a_turning_digit(evidence: Path):
         for question in ("errors", "turned", "shuffled", "other_source"):
             value = numbers[f"evidence.mine.{network}.auroc.{question}"]["value"]
             assert value is None or 0 <= value <= 1
+
+
+def test_areas_compare_foreign_pictures_with_digits(evidence: Path):
+    loaded = load(evidence / "digits.h5")
+    model = load_weights(build_model("small_cnn"), evidence / "ordinary.safetensors").eval()
+    foreign_ones = foreign.foreign_pictures(loaded, 30, seed=1)["shuffled"]
+
+    def doubt(images: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return 1 - model(torch.from_numpy(images)[:, None].float() / 255).double().softmax(1).amax(1).numpy()
+
+    home, abroad = doubt(loaded.test_images[:30]), doubt(foreign_ones)
+    pairs = (abroad[:, None] > home).mean() + 0.5 * (abroad[:, None] == home).mean()
+    found = read_json(evidence / "evidence.json")["evidence.mine.ordinary.auroc.shuffled"]["value"]
+    assert found == pytest.approx(pairs, abs=1e-3)
+    assert abs(pairs - 0.5) > 0.01
 
 
 def test_foreign_pictures_are_what_they_are_called(made: Path):

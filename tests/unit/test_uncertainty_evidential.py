@@ -252,3 +252,17 @@ def turned_one(study_data: Path, angles: list[float]) -> Tensor:
     file = study_data / "MNIST" / "raw" / "train-images-idx3-ubyte"
     one = read_idx(file.read_bytes(), name="images", item_shape=(28, 28))[3].astype(np.float32) / 255
     return torch.from_numpy(rotated(one, angles, clip=False)[:, None])
+
+
+def test_deep_taylor_is_blue_exactly_where_the_published_network_knows_nothing(study_data: Path):
+    turned = turned_one(study_data, list(PUBLISHED)).clamp(0, 1)
+    model = load_weights(build_model("small_cnn"), study_data / "study2020" / "evidential_cnn.pt").double().eval()
+    settings = {"rule": "alpha_beta", "alpha": 1, "beta": 0, "input_rule": "z_box", "input_bounds": [0, 1]}
+    found = LRP(model, **settings).interpret(turned.double())
+    nothing = opinion(found.logits).abstains
+    assert nothing.tolist() == [case[0] is None for case in PUBLISHED.values()]
+    assert torch.equal(found.values.sum((1, 2, 3)) < 0, nothing)
+    # each map has one sign, so that colour says no more than the sign of the logit
+    assert bool((found.values * found.score[:, None, None, None] >= -1e-12).all())
+    evidence = LRP(model, **settings).interpret(turned.double(), evidence_target())
+    assert torch.equal((evidence.values == 0).all(3).all(2).all(1), nothing)

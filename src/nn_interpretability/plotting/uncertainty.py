@@ -110,6 +110,7 @@ COUNTS = 0.75
 ROW_GAP = 1.15
 AXIS_FOOT = 0.75
 LAST_TICK = 0.12
+LABEL_AT = -0.18  # in widths of a panel, left of it
 BAR_COLOUR, MISSING, EXCESS = "#7FA7C9", "#E8B4A0", "#C05A3C"
 
 
@@ -137,8 +138,9 @@ def draw_reliability(diagrams: ReliabilityDiagrams) -> Figure:
                 axes.set_yticklabels([])
                 below.set_yticklabels([])
             else:
-                axes.set_ylabel("accuracy", fontsize=TEXT_PT, labelpad=2)
-                below.set_ylabel("pictures", fontsize=TEXT_PT, labelpad=2)
+                for each, words in ((axes, "accuracy"), (below, "pictures")):
+                    each.set_ylabel(words, fontsize=TEXT_PT)
+                    each.yaxis.set_label_coords(LABEL_AT, 0.5)
     return canvas.figure
 
 
@@ -180,7 +182,7 @@ def _counts(axes: Axes, diagrams: ReliabilityDiagrams, row: int, column: int) ->
     axes.set_ylim(0.5, 2 * float(diagrams.count.max()))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axes.set_yticks([1, 100, 10000] if diagrams.count.max() >= 5000 else [1, 10, 100])
+    axes.set_yticks([1, 100])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.minorticks_off()
     axes.set_xlabel("confidence", fontsize=TEXT_PT, labelpad=1)

@@ -32,6 +32,7 @@ TABLES = (
 """Names of the files, without ``.tex``."""
 
 NONE = "--"
+_DIGITS = {"value": "digits"}
 _SINKS = ("bias", "stabilizer", "blocked", "sent")
 _HEAD = "% Made from results; changes are lost.\n"
 
@@ -334,8 +335,10 @@ def figure_number(figure: str) -> str:
 
 
 def _attributions(numbers: Numbers, ending: str) -> list[str]:
+    """Names of the attributions of the pictures that most figures show, for which there is such a number."""
     keys = (key for key in numbers if key.startswith("attribution.") and key.endswith(f".{ending}"))
-    return sorted(key.removeprefix("attribution.").removesuffix(f".{ending}") for key in keys)
+    names = sorted(key.removeprefix("attribution.").removesuffix(f".{ending}") for key in keys)
+    return [name for name in names if numbers.get(f"attribution.{name}.probe", _DIGITS)["value"] == _DIGITS["value"]]
 
 
 def _layers(numbers: Numbers) -> dict[str, list[str]]:

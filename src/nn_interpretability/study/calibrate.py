@@ -207,7 +207,8 @@ def _photographs(
         key.removeprefix("photograph."): value
         for key, value in _numbers("photograph", scaled, labels[~half], bins, source).items()
     }
-    shown = pixels[~half][: settings["shown"]]
+    chosen = torch.linspace(0, int((~half).sum()) - 1, settings["shown"]).round().long()
+    shown = pixels[~half][chosen]
     maps = maps_of(model, photographs.normalised(shown), temperature, reference=photographs.black())
     numbers |= {
         "shown": entry("yes", source=source),
@@ -216,7 +217,7 @@ def _photographs(
         "ratio": entry(maps.ratio, digits=5, source=source),
     }
     arrays = _arrays(
-        "photograph_", summed_to(maps, PICTURE), shown[:, :, ::2, ::2].numpy(), labels[~half][: len(shown)].numpy()
+        "photograph_", summed_to(maps, PICTURE), shown[:, :, ::2, ::2].numpy(), labels[~half][chosen].numpy()
     )
     arrays["photograph_temperature"] = Array(np.array([temperature]), ("one",))
     return arrays, {"network": network, "numbers": numbers}

@@ -43,12 +43,11 @@ class Network:
 
 @dataclass(frozen=True)
 class Said:
-    """What a network says of pictures: logits, probabilities ``(n, classes)``, uncertainty ``(n,)`` in [0, 1]."""
+    """What a network says of pictures: logits and probabilities ``(n, classes)``, uncertainty ``(n,)`` in [0, 1]."""
 
     logits: Tensor
     probabilities: Tensor
     uncertainty: Tensor
-    answers: Tensor
 
 
 def measure_evidence(
@@ -74,11 +73,12 @@ def measure_evidence(
     output
         What the figures show, schema ``evidence/1``.
     numbers_json
-        Numbers for the report, behind ``evidence.<name>.<network>.``: ``errors``, and ``auroc.<question>``, the area
-        under the receiver operating characteristic of the uncertainty for the question whether an answer is wrong
-        (``errors``; an abstention is a wrong answer) and whether a picture is foreign (``turned``, ``shuffled``,
-        ``other_source``), 0.5 for a measure that knows nothing; "none" where all answers are right, or all wrong.
-        Behind ``evidence.<name>.``: ``n`` and ``n.<question>``, the pictures of each kind.
+        Numbers for the report. Behind ``evidence.<name>.<network>.``: ``errors``, and ``auroc.<question>``, the area
+        under the receiver operating characteristic of the uncertainty, 0.5 for one that knows nothing, for the
+        question whether the class of the largest logit is wrong (``errors``; also where a network abstains, for an
+        abstention that counted as an error would flatter it) and whether a picture is foreign (``turned``,
+        ``shuffled``, ``other_source``); "none" where all are right, or all wrong. Behind ``evidence.<name>.``: ``n``
+        and ``n.<question>``, the pictures of each kind.
     name
         Of the entry in the configuration.
     pictures
@@ -100,7 +100,7 @@ def measure_evidence(
         model = load_weights(build_model(network.architecture), network.weights).eval()
         of_turned[each] = ask(model, torch.from_numpy(turned.arrays["images"].values), evidential=network.evidential)
         at_home = ask(model, _pixels(images), evidential=network.evidential)
-        wrong = at_home.answers != labels
+        wrong = at_home.logits.argmax(1) != labels
         measured = {"errors": area(at_home.uncertainty, wrong)}
         for kind, found in foreign.items():
             abroad = ask(model, _pixels(found), evidential=network.evidential)
@@ -125,15 +125,15 @@ def ask(model: nn.Module, images: Tensor, *, evidential: bool) -> Said:
     images
         Shape ``(n, channels, height, width)``.
     evidential
-        Whether its logits are evidence. The answer -1 is an abstention.
+        Whether its logits are evidence.
     """
     with torch.no_grad():
         logits = torch.cat([model(block) for block in images.split(BLOCK)]).double()
     if evidential:
         said = opinion(logits)
-        return Said(logits, said.probabilities, said.uncertainty, said.predicted)
+        return Said(logits, said.probabilities, said.uncertainty)
     probabilities = logits.softmax(1)
-    return Said(logits, probabilities, 1 - probabilities.max(1).values, logits.argmax(1))
+    return Said(logits, probabilities, 1 - probabilities.max(1).values)
 
 
 def area(uncertainty: Tensor, asked: Tensor) -> float | None:

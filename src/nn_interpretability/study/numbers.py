@@ -100,8 +100,8 @@ def _evidential(part: Mapping[str, Any], source: str) -> Numbers:
 def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
     r"""Write what can be said of the attributions of one method: settings, conservation, where relevance went.
 
-    Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``pictures``; ``background``, the share of
-    :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
+    Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``probe``, ``pictures``; ``background``, the
+    share of :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
     ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the pictures; for LRP ``layers``,
     their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
     pictures.
@@ -118,6 +118,7 @@ def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     numbers: Numbers = {
         "heading": entry(words.heading, source=source),
         "settings": entry(words.settings, source=source),
+        "probe": entry(str(product.params.get("probe", "unknown")), source=source),
         "pictures": entry(len(product.arrays["output"].values), source=source),
     }
     if of_filters(product):
