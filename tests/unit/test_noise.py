@@ -41,7 +41,7 @@ def test_another_key_gives_other_numbers(other: tuple[int, int, int]) -> None:
 
 def test_uniform_numbers_come_from_the_upper_bits_and_stay_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = np.array([0, 2**64 - 1, 2**63], dtype=np.uint64)
-    monkeypatch.setattr("nn_interpretability.stochastic.noise.words", lambda *_, **__: ends)
+    monkeypatch.setattr("nn_interpretability.stochastic.noise.words_of_draws", lambda *_, **__: ends[None])
     low, high, middle = uniforms(0, 0, (3,))
     assert (low, high) == (2.0**-53, 1 - 2.0**-53)  # symmetric, and neither 0 nor 1
     assert middle == 0.5 + 2.0**-53

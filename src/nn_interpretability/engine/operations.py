@@ -146,6 +146,16 @@ class LinearOperation:
         """The axis of the output that counts channels or features (after the batch axis, or last)."""
         return -1 if self.kind == "linear" else 1
 
+    @property
+    def joining_axes(self) -> tuple[int, int] | None:
+        """The axes of input and weight along which the operation is a sum; None where it is one for each group."""
+        if self.kind == "linear":
+            return -1, 1
+        groups = self.options.get("groups", self.settings[3] if len(self.settings) > 3 else 1)
+        if groups != 1:
+            return None
+        return 1, 0 if self.kind.startswith("conv_transpose") else 1
+
     def along_output(self, vector: Tensor, output: Tensor) -> Tensor:
         """Shape a vector of one value per output feature so that it broadcasts against ``output``."""
         if self.kind == "linear":

@@ -367,24 +367,39 @@ class LinearSurrogate(Surrogate):
         The bias of the layer is not taken off its value: what is left of a window without contributions would be
         rounding instead of zero. Nor is a difference of terms zero when it should be; hence its rounding.
         """
-        outputs: list[Tensor] = []
-        signs: list[float] = []
+        chosen: list[tuple[Term, Tensor, Tensor]] = []
         total = torch.zeros_like(self._value)
         size = torch.zeros_like(self._value)
         for term in part.terms:
             source = _select(term.source, sources)
             if not bool(source.detach().any()):
                 continue  # zeros contribute nothing: an input that is never negative has no negative part
-            unbiased = term.plain and self.operation.bias is None
-            weight = term.weight(self.operation.weight)
-            outputs.append(self.local_output if unbiased else self.operation.apply(source, weight, None))
-            signs.append(term.sign)
-            values = outputs[-1].detach() * term.sign
-            total, size = total + values, size + values.abs()
+            chosen.append((term, source, term.weight(self.operation.weight)))
+        differs = len({term.sign for term, _, _ in chosen}) > 1
+        outputs, signs = self._outputs(chosen)
+        if len(outputs) == len(chosen):
+            values = [output.detach() * sign for output, sign in zip(outputs, signs, strict=True)]
+        else:
+            with torch.no_grad():
+                values = [self.operation.apply(source, weight, None) * term.sign for term, source, weight in chosen]
+        for value in values:
+            total, size = total + value, size + value.abs()
         if not outputs:
             return [self.local_output], [0.0], total, size
-        differs = any(sign != signs[0] for sign in signs)
         return outputs, signs, total, size * (_ROUNDING * torch.finfo(size.dtype).eps if differs else 0.0)
+
+    def _outputs(self, chosen: Sequence[tuple[Term, Tensor, Tensor]]) -> tuple[list[Tensor], list[float]]:
+        """The terms as differentiable outputs with their signs; several as one, side by side, with one way back."""
+        if len(chosen) == 1 and chosen[0][0].plain and self.operation.bias is None:
+            return [self.local_output], [chosen[0][0].sign]
+        axes = self.operation.joining_axes
+        if len(chosen) < 2 or axes is None:
+            applied = [self.operation.apply(source, weight, None) for _, source, weight in chosen]
+            return applied, [term.sign for term, _, _ in chosen]
+        of_input, of_weight = axes
+        source = torch.cat([source for _, source, _ in chosen], dim=of_input)
+        weight = torch.cat([_times(term.sign, weight) for term, _, weight in chosen], dim=of_weight)
+        return [self.operation.apply(source, weight, None)], [1.0]
 
     def _bias(self, modifier: Modifier) -> Tensor:
         """A part of the bias, broadcastable against the output."""

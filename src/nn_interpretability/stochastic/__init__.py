@@ -7,6 +7,7 @@
 :mod:`.dropout`        dropout of any model with masks from these numbers; passes born at the first dropout
 :mod:`.sampler`        what is random, blocks, and the scores of passes
 :mod:`.attributor`     a method on blocks of passes: sums by autograd, or each pass's own map
+:mod:`.pooling`        faster max-pooling with the same bits, for forward passes
 :mod:`.chunks`         what a chunk of passes is
 :mod:`.passes`         ``draw_passes``, ``attribute_passes``: a workflow's jobs
 :mod:`.merge`          ``Merge``, ``merge_passes``: chunks that tile the passes, added in their order

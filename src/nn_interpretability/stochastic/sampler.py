@@ -15,6 +15,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.draws import INPUT_NOISE, BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
+from nn_interpretability.stochastic.pooling import QuickPooling
 
 Scale = Literal["absolute", "range", "std"]
 
@@ -249,7 +250,7 @@ class Sampler:
     def _scores(self, images: Tensor, draws: BlockDraws, *, noisy: bool = True) -> Tensor:
         variant = self.variant(draws, len(images))
         rows = self.rows(images, draws, noisy=noisy)
-        with torch.no_grad():
+        with torch.no_grad(), QuickPooling():
             found = check_scores(variant(rows.clone()), rows, getattr(variant, "rows_per_image", 1))
         if isinstance(variant, Randomised):
             require_dropout(variant.found)
