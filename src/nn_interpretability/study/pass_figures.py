@@ -126,7 +126,7 @@ def dropout_maps(figure: str, products: Mapping[str, Product], definition: Mappi
             rows += _one_and_mean(name, product)
             continue
         row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
-        if product.params["model"] not in with_dropout:
+        if product.params.get("model") not in with_dropout:
             row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
         rows.append(_noted(row))
     limit = scale.symmetric_limit([row.values for row in rows])
