@@ -139,7 +139,8 @@ def pass_jobs(config: Mapping[str, Any]) -> dict[str, int]:
         for begin in range(0, drawn["passes"], size):
             end = min(begin + size, drawn["passes"])
             found[f"draw_passes_{drawn['model']}_{begin}_{end}"] = 1
-            found[f"attribute_chunk_{drawn['model']}_{entry['method']}_{begin}_{end}"] = 1
+            method = entry["method"] + ("_functions" if entry.get("target") == "mutual_information" else "")
+            found[f"attribute_chunk_{drawn['model']}_{method}_{begin}_{end}"] = 1
         found[f"merge_passes_{drawn['model']}"] = 1
     return found
 

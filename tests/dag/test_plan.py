@@ -69,11 +69,8 @@ def test_more_passes_are_more_chunks(tmp_path: Path, config) -> None:
     before = planned(tmp_path, "--", "passes", configs=(STUDY,))
     mine = config(passes={"turning_dropout": {"passes": 1700}})
     after = planned(tmp_path, "--", "passes", configs=(STUDY, mine))
-    new = {
-        f"{job}_{chunk}"
-        for job in ("draw_passes_dropout_cnn", "attribute_chunk_dropout_cnn_lrp")
-        for chunk in ("1000_1500", "1500_1700")
-    }
+    jobs = ("draw_passes_dropout_cnn", "attribute_chunk_dropout_cnn_lrp", "attribute_chunk_dropout_cnn_lrp_functions")
+    new = {f"{job}_{chunk}" for job in jobs for chunk in ("1000_1500", "1500_1700")}
     assert after == {**before, **dict.fromkeys(new, 1)}
 
 

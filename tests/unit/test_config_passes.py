@@ -50,6 +50,7 @@ def test_jobs_take_on_what_shares_model_method_and_range() -> None:
     }
     assert attribute_jobs(study)["dropout_cnn", "lrp", 0, 50] == ["x", "y"]
     assert attribute_jobs(study)["dropout_cnn", "lrp", 50, 100] == ["x"]
+    assert attribute_jobs(study)["dropout_cnn", "gradient_functions", 50, 100] == ["z"]
     assert merge_jobs(study) == {"dropout_cnn": ["x", "y", "z"]}
 
 

@@ -35,12 +35,17 @@ def draw_jobs(config: Config) -> dict[tuple[str, int, int], list[str]]:
 
 
 def attribute_jobs(config: Config) -> dict[tuple[str, str, int, int], list[str]]:
-    """Entries of ``pass_attributions`` by model, method and range of passes."""
+    """Entries of ``pass_attributions`` by model, method and range of passes.
+
+    Those of functions of all passes are jobs of their own (``<method>_functions``): more passes make them, and no
+    others, run again.
+    """
     found: dict[tuple[str, str, int, int], list[str]] = {}
     for name, entry in config["pass_attributions"].items():
         drawn = config["passes"][entry["passes"]]
         for begin, end in chunks(drawn):
-            found.setdefault((drawn["model"], entry["method"], begin, end), []).append(name)
+            method = entry["method"] + ("_functions" if entry["target"] in FUNCTIONS else "")
+            found.setdefault((drawn["model"], method, begin, end), []).append(name)
     return found
 
 
