@@ -16,7 +16,9 @@ from nn_interpretability.storage.lock import RunLock
 __all__ = ["SCHEMAS", "Problem", "verify"]
 
 #: The layouts of HDF5 products that this version of the package knows.
-SCHEMAS = frozenset({"attribution/1", "digits/1", "figure/1", "probe/1"})
+SCHEMAS = frozenset(
+    {"attribution/1", "digits/1", "figure/1", "pass_attribution/1", "pass_sums/1", "passes/1", "probe/1"}
+)
 
 _NO_PRODUCTS = {"logs", "benchmarks"}
 _MAKE_AGAIN = "run the same command again: it makes this file again"
