@@ -24,7 +24,7 @@ snakemake = $(in_venv) snakemake --cores $(CORES) --resources=gpu=1 $(ARGS)
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
 run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
 
-.PHONY: help report report-html smoke test check clean
+.PHONY: help report report-html smoke test check docs clean
 .PHONY: environment test-environment latex latex-if-possible
 
 help: ## print this list
@@ -51,6 +51,9 @@ test: latex-if-possible test-environment ## the tools' checks and all tests
 
 check: test-environment ## ruff, mypy, snakefmt and snakemake --lint
 	@$(run_checks); exit $$status
+
+docs: test-environment ## write the tables of methods in docs/ anew (some minutes)
+	@$(in_venv) python tools/docs.py
 
 clean: ## remove caches and what smoke runs made; results/ and .venv stay
 	rm -rf results-smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ with job(snakemake) as this:
         dict(zip(architectures, zip(snakemake.input.weights, architectures.values(), strict=True), strict=True)),
         snakemake.output.calibration,
         snakemake.output.numbers,
+        snakemake.output.metrics,
         name=snakemake.wildcards.calibration,
         bins=snakemake.params.bins,
         found=look_up(snakemake.resources.local, settings["weights"], settings["pictures"]),

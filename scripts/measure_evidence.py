@@ -12,6 +12,7 @@ with job(snakemake) as this:
         {name: Network(weights, **entry) for (name, entry), weights in described},
         snakemake.output.evidence,
         snakemake.output.numbers,
+        snakemake.output.metrics,
         name=snakemake.wildcards.evidence,
         pictures=snakemake.params.pictures,
         seed=snakemake.params.seed,

@@ -95,13 +95,15 @@ def digits(count: int = 8, dtype: torch.dtype = torch.float64) -> Tensor:
     return images.to(dtype)
 
 
-def torchvision_classifier(name: str, *, dtype: torch.dtype = torch.float64, classes: int = 10) -> nn.Module:
+def torchvision_classifier(
+    name: str, *, dtype: torch.dtype = torch.float64, classes: int = 10, **settings: Any
+) -> nn.Module:
     """Build a torchvision classifier with random weights and statistics."""
     import torchvision
 
     # Its own initialisation of the large linear layers takes seconds and is overwritten anyway.
     with torch.device("meta"):
-        model = getattr(torchvision.models, name)(weights=None, num_classes=classes)
+        model = getattr(torchvision.models, name)(weights=None, num_classes=classes, **settings)
         if name.startswith(("alexnet", "vgg")):
             _narrow(model.classifier)
     model = model.to_empty(device="cpu")

@@ -105,7 +105,7 @@ def run(
     """Call Snakemake in a folder and wait; variables join its environment; output and errors come as text."""
     words = command(*arguments, checkout=checkout, configs=configs)
     env = environment(checkout, **variables)
-    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False)
 
 
 def planned(

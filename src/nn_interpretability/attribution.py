@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -89,6 +89,18 @@ class Attribution:
         score = self.score.cpu()
         return (self.total - score).abs() / score.abs().clamp(min=_TINY)
 
+    def __repr__(self) -> str:
+        """One line: what was explained, and the size of the maps, not their values."""
+        lowest, highest = (float(end) for end in self.score.aminmax())
+        gap = self.completeness_error
+        facts = [
+            f"{self.method} of {self.target_description}",
+            f"values {tuple(self.values.shape)} {self.values.dtype} on {self.values.device}",
+            f"score {lowest:.4g}" if lowest == highest else f"scores {lowest:.4g} to {highest:.4g}",
+            "" if gap is None else f"completeness_error <= {float(gap.max()):.2g}",
+        ]
+        return f"<Attribution: {', '.join(fact for fact in facts if fact)}>"
+
     def save(self, path: str | Path) -> None:
         """Write to an HDF5 file; see :mod:`nn_interpretability.storage.attribution_file`."""
         from nn_interpretability.storage.attribution_file import save_attribution
@@ -102,10 +114,11 @@ class Attribution:
 
         return load_attribution(path)
 
-    def plot(self, images: Tensor | None = None) -> Figure:
-        """Draw the maps side by side, on one scale with zero in the middle."""
+    def plot(self, images: Tensor | None = None, class_names: Sequence[str] | None = None) -> Figure:
+        """Draw the maps side by side, on one scale with zero in the middle; titled by the class, and its name."""
         # By its name, so that the digest of an attribution job's code does not cover drawing.
-        figure: Figure = import_module("nn_interpretability.plotting.attribution_plot").plot_attribution(self, images)
+        drawing = import_module("nn_interpretability.plotting.attribution_plot")
+        figure: Figure = drawing.plot_attribution(self, images, class_names)
         return figure
 
 

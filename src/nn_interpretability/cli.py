@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_explain(commands.add_parser("explain", help="explain what a model sees in a picture"))
     methods = commands.add_parser("methods", help="print the methods, with what each needs")
-    methods.set_defaults(run=lambda _: _list_methods())
+    methods.add_argument("--study", action="store_true", help="those too that are for comparisons within the study")
+    methods.set_defaults(run=lambda given: _list_methods(study=given.study))
     verify = commands.add_parser("verify", help="check every file of a results folder")
     verify.add_argument("--set-aside", action="store_true", help="rename broken files, so that a run makes them anew")
     verify.add_argument("results", metavar="RESULTS", type=Path, help="the folder, for example results")
@@ -109,7 +110,7 @@ def _explain(given: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the same bits on any number of cores
 
     from nn_interpretability.config.devices import gpus_to_ask, granted_device
-    from nn_interpretability.study.explain import explain_picture
+    from nn_interpretability.study.explain import class_names, explain_picture
 
     explained, pixels = explain_picture(
         given.picture,
@@ -120,11 +121,12 @@ def _explain(given: argparse.Namespace) -> int:
         target=given.target,
         device=granted_device(given.device, gpus_to_ask(given.device)),
     )
+    names = class_names(given.model, explained.logits.shape[1])
     if given.output.suffix == ".h5":
         explained.save(given.output)
     else:
-        _draw(explained, pixels, given.output)
-    print(_summary(explained, given))
+        _draw(explained, pixels, names, given.output)
+    print(_summary(explained, names, given))
     return 0
 
 
@@ -143,17 +145,17 @@ def _parameters(method: str, words: Sequence[str]) -> dict[str, Any]:
     return check_parameters(method, parameters)
 
 
-def _draw(explained: Attribution, pixels: Any, output: Path) -> None:
+def _draw(explained: Attribution, pixels: Any, names: Sequence[str] | None, output: Path) -> None:
     unfinished = output.with_name(f".{output.name}.{os.getpid()}{output.suffix}")
     try:
-        explained.plot(pixels).savefig(unfinished)
+        explained.plot(pixels, names).savefig(unfinished)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _summary(explained: Attribution, given: argparse.Namespace) -> str:
-    what = "" if explained.target is None else f"class {int(explained.target[0])}, "
+def _summary(explained: Attribution, names: Sequence[str] | None, given: argparse.Namespace) -> str:
+    what = "" if explained.target is None else f"{_class(int(explained.target[0]), names)}, "
     if explained.score.dim() == 2:
         return f"{given.method}: {what}{explained.target_description}. Written: {given.output}"
     gap = explained.completeness_error
@@ -161,15 +163,19 @@ def _summary(explained: Attribution, given: argparse.Namespace) -> str:
     return f"{given.method}: {what}score {float(explained.score[0]):.4g}{conserved}. Written: {given.output}"
 
 
+def _class(number: int, names: Sequence[str] | None) -> str:
+    return f"class {number}" if names is None else f"class {number} ({names[number]})"
+
+
 # methods, verify, config -----------------------------------------------------------------------------------------
 
 
-def _list_methods() -> int:
-    from nn_interpretability.registry import METHODS
+def _list_methods(*, study: bool = False) -> int:
+    from nn_interpretability.registry import METHODS, configurable
 
-    for name, entry in sorted(METHODS.items()):
+    for name, entry in sorted((configurable() if study else METHODS).items()):
         print(name)
-        for line in (entry.summary, f"needs {entry.needs}", *_parameter_words(entry.parameters)):
+        for line in (f"{entry.summary} ({entry.paper})", f"needs {entry.needs}", *_parameter_words(entry.parameters)):
             print(textwrap.fill(line, width=100, initial_indent="    ", subsequent_indent="        "))
     return 0
 

@@ -35,6 +35,14 @@ class MethodEntry:
         What the method asks of the model or the user, in words.
     parameters
         JSON schema of the keyword arguments of the constructor (without the model).
+    values
+        What a value of the map is.
+    conserves
+        Whether the values sum to the explained score.
+    cost
+        In forward (F) and backward (B) passes over the images; K is the number of classes.
+    paper
+        Where the method is from: authors and year.
     """
 
     module: str
@@ -42,6 +50,10 @@ class MethodEntry:
     summary: str
     needs: str
     parameters: JSONSchema
+    values: str = ""
+    conserves: str = ""
+    cost: str = ""
+    paper: str = ""
 
     def load(self) -> type[Method]:
         """Import and return the class."""
@@ -93,6 +105,9 @@ _LRP_RULE: dict[str, Any] = {
 }
 _ANY_RULE = {"enum": [*_LRP_RULE["rule"]["enum"], "z_box", "w2", "flat"]}
 _COMPOSITE_RULE = {"oneOf": [_ANY_RULE, _object({**_LRP_RULE, "rule": _ANY_RULE})]}
+POOLS = r"^[*]?(adaptive_)?max_pool([123]d)?(_[0-9]+|[*])?$"  # names of max-pooling, and patterns for some of it
+_POOL_NAMES = {"enum": ["0", "epsilon"]}
+_POOL_RULE = {"oneOf": [_POOL_NAMES, _object({"rule": _POOL_NAMES, "epsilon": _STABILIZER}, "rule")]}
 _BOUNDS = {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2}
 _POOLING = {"enum": ["winner", "proportional"]}
 _LAYER = {"type": "string", "description": "dotted name of a layer", "minLength": 1}
@@ -105,7 +120,12 @@ _LRP = _object(
         "composite": {
             "oneOf": [
                 {"enum": ["montavon2019", "small_cnn", "study2020"]},
-                {"type": "object", "minProperties": 1, "additionalProperties": _COMPOSITE_RULE},
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "patternProperties": {POOLS: _POOL_RULE},
+                    "additionalProperties": _COMPOSITE_RULE,
+                },
                 {"type": "null"},
             ]
         },
@@ -175,91 +195,143 @@ METHODS: dict[str, MethodEntry] = {
     "deeplift": MethodEntry(
         module="nn_interpretability.methods.deeplift",
         name="DeepLIFT",
-        summary="contributions to the difference from a reference (Shrikumar et al. 2017)",
+        summary="contributions to the difference from a reference",
+        values="contribution to the difference of the score from that of a reference",
+        conserves="exactly, from the reference",
+        cost="2 F + 1 B; RevealCancel about 4 F + 2 B",
+        paper="Shrikumar et al. 2017",
         needs="weighted sums, elementwise functions, pooling, batch norm, products; scores before a softmax",
         parameters=_DEEPLIFT,
     ),
     "cam": MethodEntry(
         module="nn_interpretability.methods.cam",
         name="CAM",
-        summary="class activation mapping: last feature maps times the class's weights (Zhou et al. 2016)",
+        summary="class activation mapping: last feature maps times the class's weights",
+        values="weight of the class at each place, `(N, 1, H, W)`",
+        conserves="its mean and the bias do, before it is enlarged",
+        cost="1 F",
+        paper="Zhou et al. 2016",
         needs="a net that ends in global average pooling and a linear layer",
         parameters=_object(_UPSAMPLING),
     ),
     "grad_cam": MethodEntry(
         module="nn_interpretability.methods.grad_cam",
         name="GradCAM",
-        summary="class activation mapping with mean gradients as weights, at any layer (Selvaraju et al. 2016)",
+        summary="class activation mapping with mean gradients as weights, at any layer",
+        values="weight of the class at each place, from gradients, `(N, 1, H, W)`",
+        conserves="no",
+        cost="1 F + 1 B",
+        paper="Selvaraju et al. 2016",
         needs="the name of a layer that returns feature maps",
         parameters=_object(_GRAD_CAM, "layer"),
     ),
     "deep_taylor": MethodEntry(
         module="nn_interpretability.methods.deep_taylor",
         name="DeepTaylor",
-        summary="deep Taylor decomposition: z+ inside, z-box or w-squared at the images (Montavon et al. 2017)",
+        summary="deep Taylor decomposition: z+ inside, z-box or w-squared at the images",
+        values="share of max(0, score), >= 0",
+        conserves="but for units that fire from their bias alone",
+        cost="as `lrp`",
+        paper="Montavon et al. 2017",
         needs="nets of ReLUs, without negative inputs to hidden layers; input_bounds for pixels in a range",
         parameters=_DEEP_TAYLOR,
     ),
     "gradient": MethodEntry(
         module="nn_interpretability.methods.gradient",
         name="Gradient",
-        summary="derivative of the score with respect to each input value (Simonyan et al. 2013)",
+        summary="derivative of the score with respect to each input value",
+        values="change of the score per unit of the pixel, signed",
+        conserves="no",
+        cost="1 F + 1 B (K B for all classes)",
+        paper="Simonyan et al. 2013",
         needs="any differentiable classifier",
         parameters=_object({}),
     ),
     "input_x_gradient": MethodEntry(
         module="nn_interpretability.methods.input_x_gradient",
         name="InputXGradient",
-        summary="input times gradient; for nets of ReLUs the same as LRP-0 (Shrikumar et al. 2016)",
+        summary="input times gradient; for nets of ReLUs the same as LRP-0",
+        values="pixel times gradient",
+        conserves="up to the part of the biases, in nets of ReLUs",
+        cost="1 F + 1 B",
+        paper="Shrikumar et al. 2016",
         needs="any differentiable classifier",
         parameters=_object({}),
     ),
     "lrp": MethodEntry(
         module="nn_interpretability.methods.lrp",
         name="LRP",
-        summary="layer-wise relevance propagation with one rule or a composite of rules (Bach et al. 2015)",
+        summary="layer-wise relevance propagation with one rule or a composite of rules",
+        values="share of the score",
+        conserves="by rule",
+        cost="1 F + 1 B, and one convolution per part of the rule",
+        paper="Bach et al. 2015",
         needs="convolutions, linear layers, pooling, batch norm, elementwise activations; input_bounds for z_box",
         parameters=_LRP,
     ),
     "occlusion": MethodEntry(
         module="nn_interpretability.methods.occlusion",
         name="Occlusion",
-        summary="how much the score falls when a window is covered (Zeiler and Fergus 2013)",
+        summary="how much the score falls when a window is covered",
+        values="fall of the score under a window, `(N, 1, H, W)`",
+        conserves="no",
+        cost="one F for each position",
+        paper="Zeiler and Fergus 2013",
         needs="any classifier, differentiable or not; one forward pass for each position of the window",
         parameters=_OCCLUSION,
     ),
     "simple_taylor": MethodEntry(
         module="nn_interpretability.methods.simple_taylor",
         name="SimpleTaylor",
-        summary="first-order Taylor expansion around a root of the score (Bach et al. 2015)",
+        summary="first-order Taylor expansion around a root of the score",
+        values="share of the score, to first order around a root",
+        conserves="where the net is linear up to the root",
+        cost="1 F + 1 B; nearest root: about 30 F + 1 B more",
+        paper="Bach et al. 2015",
         needs="any differentiable classifier; its map sums to the score where the net is linear up to the root",
         parameters=_object({"root": {"enum": ["zero", "nearest"]}}),
     ),
     "saliency": MethodEntry(
         module="nn_interpretability.methods.saliency",
         name="Saliency",
-        summary="largest magnitude of the gradient over the channels of each pixel (Simonyan et al. 2013)",
+        summary="largest magnitude of the gradient over the channels of each pixel",
+        values="largest magnitude of the gradient over channels, `(N, 1, H, W)`, >= 0",
+        conserves="no",
+        cost="as `gradient`",
+        paper="Simonyan et al. 2013",
         needs="any differentiable classifier",
         parameters=_object({}),
     ),
     "guided_backprop": MethodEntry(
         module="nn_interpretability.methods.guided_backprop",
         name="GuidedBackprop",
-        summary="gradient with negative signals stopped at every ReLU (Springenberg et al. 2014)",
+        summary="gradient with negative signals stopped at every ReLU",
+        values="gradient without negative signals at ReLUs",
+        conserves="no",
+        cost="1 F + 1 B",
+        paper="Springenberg et al. 2014",
         needs="ReLUs",
         parameters=_object({"activations": _ACTIVATIONS, "strict": _STRICT}),
     ),
     "guided_grad_cam": MethodEntry(
         module="nn_interpretability.methods.guided_grad_cam",
         name="GuidedGradCAM",
-        summary="guided backpropagation times the enlarged Grad-CAM (Selvaraju et al. 2016)",
+        summary="guided backpropagation times the enlarged Grad-CAM",
+        values="guided backpropagation times Grad-CAM",
+        conserves="no",
+        cost="2 F + 2 B",
+        paper="Selvaraju et al. 2016",
         needs="ReLUs, and the name of a layer that returns feature maps",
         parameters=_object({**_GRAD_CAM, "activations": _ACTIVATIONS, "strict": _STRICT}, "layer"),
     ),
     "deconvolution": MethodEntry(
         module="nn_interpretability.methods.deconvolution",
         name="Deconvolution",
-        summary="reconstruction by the mirrored network, whole or per filter (Zeiler and Fergus 2014)",
+        summary="reconstruction by the mirrored network, whole or per filter",
+        values="reconstruction by the mirrored network; per filter `(N, filters, C, H, W)`",
+        conserves="no",
+        cost="1 F + 1 B; per filter 1 F + (1 F + 1 B) for each filter, in one batch",
+        paper="Zeiler and Fergus 2014",
         needs="ReLUs; max-pooling, convolutions, linear layers; a layer for reconstructions per filter",
         parameters=_object(
             {
@@ -274,7 +346,11 @@ METHODS: dict[str, MethodEntry] = {
     "integrated_gradients": MethodEntry(
         module="nn_interpretability.methods.integrated_gradients",
         name="IntegratedGradients",
-        summary="mean gradient on the line from a reference, times the difference (Sundararajan et al. 2017)",
+        summary="mean gradient on the line from a reference, times the difference",
+        values="share of the score's change from a reference",
+        conserves="up to the quadrature; without the factor x - x' no",
+        cost="`steps` (F + B) + 2 F",
+        paper="Sundararajan et al. 2017",
         needs="any differentiable classifier; a reference",
         parameters=_object(
             {
@@ -288,7 +364,11 @@ METHODS: dict[str, MethodEntry] = {
     "expected_gradients": MethodEntry(
         module="nn_interpretability.methods.expected_gradients",
         name="ExpectedGradients",
-        summary="integrated gradients averaged over many references (Erion et al. 2021)",
+        summary="integrated gradients averaged over many references",
+        values="share of the score's change from the mean over references",
+        conserves="in expectation",
+        cost="`samples` (F + B) + 1 F, and F of the references",
+        paper="Erion et al. 2021",
         needs="any differentiable classifier; references",
         parameters=_object(
             {
@@ -317,13 +397,17 @@ def _method_of(methods: Mapping[str, MethodEntry]) -> JSONSchema:
         }
         for name, method in sorted(methods.items())
     ]
-    return {**schema, "description": f"the method to smooth; {_DEFAULT_BASE} if left out", "allOf": cases}
+    return {**schema, "description": f"the method around which it goes; {_DEFAULT_BASE} if left out", "allOf": cases}
 
 
 METHODS["smoothgrad"] = MethodEntry(
     module="nn_interpretability.methods.smoothgrad",
     name="SmoothGrad",
-    summary="mean map of noisy copies of an image, for any method (Smilkov et al. 2017)",
+    summary="mean map of noisy copies of an image, for any method",
+    values="mean of another method's maps over noisy copies; `variance`",
+    conserves="no",
+    cost="`samples` + 1 times the other method",
+    paper="Smilkov et al. 2017",
     needs="what the method that is smoothed needs",
     parameters=_object(
         {
@@ -338,17 +422,76 @@ METHODS["smoothgrad"] = MethodEntry(
 )
 
 
+_MODES = ["no_rule", "rescale", "reveal_cancel", "linear", "linear_rescale", "linear_reveal_cancel"]
+_TRANSPOSED_POOLING = {
+    "enum": ["winner", "average"],
+    "description": "as built, or every max-pool taken for an average on the way back",
+}
+
+STUDY_METHODS: dict[str, MethodEntry] = {
+    "deeplift_mode": MethodEntry(
+        module="nn_interpretability.study.deeplift_modes",
+        name="DeepLIFTMode",
+        summary="DeepLIFT in one of the six modes of the 2020 study, with correct mathematics",
+        needs="what deeplift needs",
+        parameters=_object(
+            {
+                "mode": {"enum": _MODES},
+                "reference": _REFERENCE,
+                "pool_order": {"enum": ["relu_first", "as_built"]},
+                "strict": _STRICT,
+            },
+            "mode",
+        ),
+    ),
+    "deeplift_as_published": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="PublishedDeepLIFT",
+        summary="DeepLIFT as the 2020 study published it: wrong",
+        needs="linear layers, ReLUs and pooling",
+        parameters=_object({"mode": {"enum": _MODES}}, "mode"),
+    ),
+    "lrp_transposed": MethodEntry(
+        module="nn_interpretability.study.lrp_transposed",
+        name="TransposedLRP",
+        summary="LRP-0 layer by layer through transposed layers: slow, literal, equal to LRP-0",
+        needs="convolutions, max-pools, ReLUs and linear layers that run one after the other",
+        parameters=_object({"pooling": _TRANSPOSED_POOLING}),
+    ),
+    "lrp_transposed_as_published": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="PublishedTransposedLRP",
+        summary="LRP-0 through transposed layers as the 2020 study published it: wrong",
+        needs="what lrp_transposed needs",
+        parameters=_object({"pooling": _TRANSPOSED_POOLING, "random_biases": {"type": "boolean"}, "seed": _SEED}),
+    ),
+    "training_mode_left_on": MethodEntry(
+        module="nn_interpretability.study.as_published",
+        name="TrainingModeLeftOn",
+        summary="a method on a network in training mode, as the 2020 study left its networks: wrong",
+        needs="what the method needs; dropout or batch norm, else nothing is different",
+        parameters=_object({"of": _method_of(METHODS), "seed": _SEED}),
+    ),
+}
+"""Methods for comparisons within the study. A configuration may name them; lists for users leave them out."""
+
+
 def method_entry(name: str) -> MethodEntry:
-    """The entry of the method called ``name``.
+    """The entry of the method called ``name``, of the study's own methods too.
 
     Raises
     ------
     ConfigError
         If no method has this name; the message lists the names.
     """
-    if name not in METHODS:
+    if name not in configurable():
         raise ConfigError(f"There is no method {name!r}. The methods are: {', '.join(sorted(METHODS))}.")
-    return METHODS[name]
+    return configurable()[name]
+
+
+def configurable() -> Mapping[str, MethodEntry]:
+    """All methods that a configuration may name: the public ones, and those of the study alone."""
+    return {**METHODS, **STUDY_METHODS}
 
 
 def method_modules(name: str, parameters: Mapping[str, Any]) -> list[str]:

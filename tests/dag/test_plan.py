@@ -12,7 +12,6 @@ import yaml
 from workflow_runs import REPOSITORY, STUDY, attribution_jobs, drawing_jobs, pass_jobs, planned, run
 
 CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
-METHODS = len({entry["method"] for entry in CONFIG["attributions"].values()})
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
         "train_model": len(CONFIG["models"]),
         "measure_evidence": len(CONFIG["evidence"]),
         "calibrate": len(CONFIG["calibrations"]),
-        "measure_method": METHODS,
-        "measure_model": len(CONFIG["models"]),
+        "measure_attributions": 1,
+        "measure_models": 1,
         "collect_metrics": 1,
         "numbers": 1,
         "timings": 1,
@@ -74,7 +73,7 @@ def test_more_passes_are_more_chunks(tmp_path: Path, config) -> None:
     assert after == {**before, **dict.fromkeys(new, 1)}
 
 
-def test_an_attribution_of_another_model_is_one_job_more_and_measured_with_its_method(tmp_path: Path, config) -> None:
+def test_an_attribution_of_another_model_is_one_job_more(tmp_path: Path, config) -> None:
     before = planned(tmp_path, "metrics", configs=(STUDY,))
     mine = config(attributions={"mine": {"method": "gradient"}})
     assert planned(tmp_path, "metrics", configs=(STUDY, mine)) == before
@@ -98,7 +97,7 @@ def test_a_short_configuration_is_enough(tmp_path: Path, config) -> None:
     ("target", "last", "not_needed"),
     [
         ("models", "train_model", {"attribute_cnn_lrp", "draw_figure_lrp"}),
-        ("attributions", "attribute_cnn_lrp", {"measure_method", "draw_figure_lrp"}),
+        ("attributions", "attribute_cnn_lrp", {"measure_attributions", "draw_figure_lrp"}),
         ("metrics", "collect_metrics", {"draw_figure_lrp", "report_pdf"}),
         ("figures", "draw_figure_lrp", {"collect_metrics", "report_pdf"}),
         ("numbers", "numbers", {"collect_metrics", "draw_figure_lrp", "report_pdf"}),

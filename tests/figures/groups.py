@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from figures.synthetic import pictures, waves
 
+from nn_interpretability.plotting.curves_data import CurvePanel, Curves, Line
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 
 
@@ -60,4 +61,23 @@ def one_row_in_colour() -> PanelGroup:
         quantity="gradient (logits per unit of brightness)",
         quantile=0.995,
         scale_rule="the rule in words",
+    )
+
+
+def two_panels_of_curves() -> Curves:
+    """Steps up and down over two panels with their own heights."""
+    x = np.linspace(0, 1, 21)
+    names = ("largest entry", "change of the map")
+
+    def panel(name: str, heading: str, size: float) -> CurvePanel:
+        heights = (1 + size * np.round(np.sin(6 * x), 1), size * np.round(3 * x) / 3)
+        lines = tuple(Line(label, values) for label, values in zip(names, heights, strict=True))
+        return CurvePanel(name, heading, f"noise of deviation {size:g}", lines, pictures()[:2])
+
+    return Curves(
+        figure="fluctuation",
+        x=x,
+        x_label="share of the noise",
+        y_label="relative to the gradient",
+        panels=(panel("g_published", "Settings as published", 0.05), panel("g", "Corrected settings", 0.8)),
     )

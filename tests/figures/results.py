@@ -85,7 +85,7 @@ def make_results(folder: Path) -> Results:
             values = np.concatenate([values, waves(samples=14, phase=phase)])
             values[1:] = values[0]
             score = np.ones(17)
-        if entry.get("parameters", {}).get("mode"):
+        if entry["method"] == "deconvolution" and entry.get("parameters", {}).get("mode"):
             paths[name] = write_filters(folder / f"attributions/{name}.h5", entry["parameters"])
             continue
         paths[name] = write_attribution(
@@ -101,7 +101,7 @@ def make_results(folder: Path) -> Results:
             provenance={**PROVENANCE, "wildcards": {"attribution": name}},
         )
         parts.append(folder / f"numbers/attribution_{name}.json")
-        numbers.numbers_of_method({name: paths[name]}, parts[-1])
+        numbers.numbers_of_attributions({name: paths[name]}, parts[-1])
     for name, entry in config["evidence"].items():
         paths[name], part = write_evidence(folder, name, entry["models"], config["models"])
         parts.append(part)
@@ -119,7 +119,7 @@ def make_results(folder: Path) -> Results:
         if entry.get("loss") == "evidential":
             evidential_card(card, entry["kl_weight"])
         parts.append(folder / f"numbers/model_{name}.json")
-        numbers.numbers_of_model(card, parts[-1], name=name)
+        numbers.numbers_of_models({name: card}, parts[-1])
     parts += [folder / f"numbers/{part}.json" for part in ("run", "data")]
     numbers.numbers_of_run(parts[-2], provenance=PROVENANCE)
     numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-1])

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from figures.groups import one_row_in_colour, two_blocks
+from figures.groups import one_row_in_colour, two_blocks, two_panels_of_curves
 from matplotlib.testing.compare import compare_images
 
+from nn_interpretability.plotting.curves import draw_curves
 from nn_interpretability.plotting.data import PanelGroup
 from nn_interpretability.plotting.figures import save_png
 from nn_interpretability.plotting.panels import draw_panel_group
@@ -27,6 +28,18 @@ def test_panel_group_looks_as_it_did(make: Callable[[], PanelGroup], tmp_path: P
     drawn, expected = tmp_path / f"{make.__name__}.png", BASELINE / f"{make.__name__}.png"
     with figure_style():
         save_png(draw_panel_group(make()), drawn)
+    compare(drawn, expected)
+
+
+def test_curves_look_as_they_did(tmp_path: Path) -> None:
+    drawn, expected = tmp_path / "curves.png", BASELINE / "two_panels_of_curves.png"
+    with figure_style():
+        save_png(draw_curves(two_panels_of_curves()), drawn)
+    compare(drawn, expected)
+
+
+def compare(drawn: Path, expected: Path) -> None:
+    """Compare with the picture that was accepted."""
     if not expected.exists():
         shutil.copyfile(drawn, expected)
         pytest.fail(f"{expected} was missing and has been drawn: look at it, and keep it if it is right")

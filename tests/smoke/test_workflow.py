@@ -140,7 +140,7 @@ def test_a_second_run_has_nothing_to_do(finished: Finished) -> None:
 
 def test_a_removed_file_is_made_again_with_the_same_bytes(copy: Finished) -> None:
     before = digests(copy.results)
-    removed = ("figures/fig06.pdf", "metrics/methods/gradient.csv")
+    removed = ("figures/fig06.pdf", "metrics/attributions.csv")
     forget(copy, *removed)
     assert copy.run("--", *(f"{RESULTS}/{name}" for name in removed)).returncode == 0
     after = digests(copy.results)
@@ -183,8 +183,9 @@ def test_an_edit_of_a_method_runs_its_jobs_and_what_follows_again(copy: Finished
     assert 0 < len(made) < len(CONFIG["attributions"])
     assert 0 < len(drawing_jobs(shown)) < len(drawing_jobs(CONFIG["figures"]))
     jobs = copy.planned(*targets, checkout=checkout)
-    expected = {"attribute_cnn_input_x_gradient": 1, "measure_method": 1, "collect_metrics": 1, "metrics": 1}
-    assert jobs == expected | drawing_jobs(shown) | {"figures": 1}
+    remade = attribution_jobs({name: CONFIG["attributions"][name] for name in made})
+    expected = {"measure_attributions": 1, "collect_metrics": 1, "metrics": 1, "figures": 1}
+    assert jobs == remade | drawing_jobs(shown) | expected
 
 
 def test_an_edit_of_the_drawing_draws_again_and_computes_nothing(copy: Finished, checkout: Path) -> None:

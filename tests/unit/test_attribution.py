@@ -74,3 +74,32 @@ def test_a_result_does_not_change() -> None:
     found = result(torch.zeros(1, 1, 2, 2), [0.0])
     with pytest.raises(AttributeError):
         found.values = torch.ones(1)  # type: ignore[misc]
+
+
+def test_what_an_attribution_says_of_itself() -> None:
+    found = LRP(nets.small_cnn(study=False), rule="gamma", gamma=0.5).interpret(IMAGES, [1, 2, 3, 0])
+    assert found.method == "lrp"
+    assert found.parameters["gamma"] == 0.5
+    assert found.target_description == "classes"
+    assert found.target.tolist() == [1, 2, 3, 0]
+    assert found.conserving
+    assert found.reference is None
+    assert found.coverage["ruled"] == {"conv2d": 2, "linear": 2}
+    gradient = Gradient(nets.small_cnn(study=False)).interpret(IMAGES)
+    assert not gradient.conserving
+    assert gradient.completeness_error is None
+    assert gradient.target_description == "predicted"
+    assert gradient.coverage == {"ruled": {}, "passed": {}, "uncovered": {}}
+
+
+def test_a_result_is_shown_in_one_line() -> None:
+    explained = LRP(nets.small_cnn(study=False), rule="gamma").interpret(IMAGES, 3)
+    lowest, highest = float(explained.score.min()), float(explained.score.max())
+    assert repr(explained) == (
+        f"<Attribution: lrp of class 3, values (4, 1, 28, 28) torch.float64 on cpu, scores {lowest:.4g} to "
+        f"{highest:.4g}, completeness_error <= {float(explained.completeness_error.max()):.2g}>"
+    )
+    alone = Gradient(nets.small_cnn(study=False)).interpret(IMAGES[:1])
+    assert repr(alone).endswith(
+        f"of predicted, values (1, 1, 28, 28) torch.float64 on cpu, score {alone.score[0]:.4g}>"
+    )

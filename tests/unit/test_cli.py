@@ -18,7 +18,7 @@ from nn_interpretability.attribution import Attribution
 from nn_interpretability.cli import main
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import save_weights
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import METHODS, STUDY_METHODS
 from nn_interpretability.storage.product import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -106,8 +106,17 @@ def test_the_list_of_methods(words: list[str], capsys: pytest.CaptureFixture[str
     listed = capsys.readouterr().out
     for name, entry in METHODS.items():
         assert f"{name}\n    {entry.summary}" in listed
+        assert entry.paper in " ".join(listed.split())
         assert f"    needs {entry.needs.split()[0]}" in listed
     assert "    gamma: a number (at least 0)" in listed
+    assert not [name for name in STUDY_METHODS if f"{name}\n" in listed]
+
+
+def test_the_list_has_the_methods_of_the_study_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods", "--study"]) == 0
+    listed = capsys.readouterr().out
+    for name, entry in (METHODS | STUDY_METHODS).items():
+        assert f"{name}\n    {entry.summary.split(':')[0]}" in listed
 
 
 def test_verify_finds_what_is_broken_and_sets_it_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from nn_interpretability.config.schema import config_schema, schema_text
 from nn_interpretability.config.validate import with_defaults
 from nn_interpretability.models import architectures
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import configurable
 
 EXPORT = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "config.schema.json"
 
@@ -59,8 +59,8 @@ def test_it_has_the_networks_and_methods_that_there_are() -> None:
     model = properties["models"]["additionalProperties"]["properties"]
     attribution = properties["attributions"]["additionalProperties"]
     assert model["architecture"]["enum"] == list(architectures())
-    assert attribution["properties"]["method"]["enum"] == sorted(METHODS)
-    assert len(attribution["allOf"]) == len(METHODS)
+    assert attribution["properties"]["method"]["enum"] == sorted(configurable())
+    assert len(attribution["allOf"]) == len(configurable())
 
 
 def test_checking_imports_no_torch() -> None:

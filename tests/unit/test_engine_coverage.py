@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 from nn_interpretability import (
     LRP,
+    DeepLIFT,
     ExpectedGradients,
     Gradient,
+    GuidedBackprop,
     InputXGradient,
     IntegratedGradients,
     Saliency,
@@ -43,10 +45,10 @@ class Squared(nn.Module):
         return values * values + 1
 
 
-def scripted() -> nn.Module:
+def scripted(module: nn.Module) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.script(Squared())
+        return torch.jit.script(module)
 
 
 def with_step(step: Callable[[Any, Tensor], Tensor], **modules: nn.Module) -> nn.Module:
@@ -99,7 +101,12 @@ UNCOVERED: dict[str, tuple[Callable[[Any, Tensor], Tensor], dict[str, nn.Module]
     ),
     "custom function": (lambda _, x: Doubled.apply(x), {}, r"DoubledBackward \(1x\)"),
     "custom function at the end": (lambda _, x: Doubled.apply(Doubled.apply(x)), {}, r"DoubledBackward \(2x\)"),
-    "script": (lambda m, x: m.script(x), {"script": scripted()}, "MulBackward|DifferentiableGraphBackward"),
+    "script": (lambda m, x: m.script(x), {"script": scripted(Squared())}, "MulBackward|DifferentiableGraphBackward"),
+    "scripted ReLU": (
+        lambda m, x: m.script(x - 0.3),
+        {"script": scripted(nn.ReLU())},
+        r"(ReluBackward0|DifferentiableGraphBackward) \(1x\)",
+    ),
     "maximum of branches": (lambda _, x: torch.maximum(x, x.flip(1)), {}, r"maximum \(1x\)"),
     "written into": (write_part, {}, r"exp \(1x\), torch::autograd::CopySlices \(1x\)"),
     "attention": (
@@ -271,3 +278,48 @@ def test_operations_that_do_not_depend_on_the_images_are_left_alone() -> None:
 
     model = nets.net(forward, linear=nn.Linear(72, 3), mixture=nn.Linear(2, 2))
     assert LRP(model, strict=True).interpret(IMAGES, 0).coverage["passed"] == {"add": 1, "flatten": 1}
+
+
+@pytest.mark.parametrize("name", ["scripted ReLU", "custom function"])
+@pytest.mark.parametrize("method", [DeepLIFT, GuidedBackprop])
+def test_other_methods_see_what_is_planted_too(method: Any, name: str) -> None:
+    step, modules, named = UNCOVERED[name]
+    with pytest.raises(CoverageError, match=f"no rule for these operations of the model: .*{named}"):
+        method(with_step(step, **modules), strict=True).interpret(IMAGES, 0)
+
+
+def returns_dropped(model: Any, x: Tensor) -> Tensor:
+    hidden = model.conv(x)
+    hidden.mul_(2)
+    hidden.add_(model.again(x), alpha=-1)
+    F.dropout(hidden, 0.5, training=model.training, inplace=True)
+    model.act(hidden)
+    pooled = F.avg_pool2d(hidden, 2)
+    F.relu_(pooled)
+    torch.sub(hidden, 0.1)  # and a result that nobody uses
+    return model.linear(pooled.flatten(1))
+
+
+def returns_used(model: Any, x: Tensor) -> Tensor:
+    hidden = F.leaky_relu(2 * model.conv(x) - model.again(x), 0.1)
+    return model.linear(F.relu(F.avg_pool2d(hidden, 2)).flatten(1))
+
+
+DROPPED: dict[str, Callable[[nn.Module], Any]] = {
+    "lrp": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1), strict=True, trace=True),
+    "deeplift": lambda model: DeepLIFT(model, strict=True),
+    "deeplift, reveal_cancel": lambda model: DeepLIFT(model, rule="reveal_cancel", strict=True),
+    "guided": lambda model: GuidedBackprop(model, activations="all", strict=True),
+    "gradient": Gradient,
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_an_operation_in_place_whose_return_value_is_dropped(name: str) -> None:
+    modules = {"conv": nn.Conv2d(2, 4, 3), "again": nn.Conv2d(2, 4, 3), "linear": nn.Linear(16, 3)}
+    dropped = nets.net(returns_dropped, act=nn.LeakyReLU(0.1, inplace=True), **modules)
+    used = nets.Net(returns_used, **modules)
+    found, expected = (DROPPED[name](model).interpret(IMAGES, "all") for model in (dropped, used))
+    assert torch.equal(found.logits, expected.logits)
+    assert nets.relative(found.values, expected.values) < 1e-12
+    assert found.values.any()

@@ -41,7 +41,7 @@ UNFIT: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "not finite": (poisoned, r"The model returns NaN or infinite scores for the images at positions \[1, 2\]"),
     "detached": (lambda s: s.detach(), "does not depend on the images, or was detached from them"),
     "without gradient": (without_gradient, "does not depend on the images, or was detached from them"),
-    "constant": (lambda s: torch.ones(3, 5), "does not depend on the images, or was detached from them"),
+    "constant": (lambda s: torch.ones(3, 5).double(), "does not depend on the images, or was detached from them"),
     "classes": (lambda s: s.argsort(1), "does not depend on the images, or was detached from them"),
 }
 

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import nets
 import pytest
 import torch
+from method_cases import CASES, explained
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability import (
-    LRP,
-    Deconvolution,
-    DeepLIFT,
-    DeepTaylor,
-    ExpectedGradients,
-    Gradient,
-    GuidedBackprop,
-    InputXGradient,
-    IntegratedGradients,
-    Saliency,
-    SimpleTaylor,
-    SmoothGrad,
-)
+from nn_interpretability import LRP, Gradient, InputXGradient
+from nn_interpretability.attribution import Attribution
 from nn_interpretability.errors import CoverageError
-from nn_interpretability.methods.base import Method
 
 # Scores of either sign are at stake here.
 pytestmark = pytest.mark.filterwarnings("ignore:Deep Taylor decomposition starts", "ignore:The line along the gradient")
@@ -43,37 +32,39 @@ def in_place() -> nn.Module:
         images *= 2
         hidden = F.relu6(model.norm(model.conv(images)), inplace=True)
         hidden += 1
-        return model.linear(F.relu_(hidden).flatten(1))
+        return model.linear(model.last(hidden).mean((2, 3)))
 
-    return nets.net(forward, conv=nn.Conv2d(2, 3, 3), norm=nn.BatchNorm2d(3), linear=nn.Linear(108, 4))
+    return nets.net(
+        forward, conv=nn.Conv2d(2, 3, 3), norm=nn.BatchNorm2d(3), last=nn.ReLU(inplace=True), linear=nn.Linear(3, 4)
+    )
 
 
 def regularised() -> nn.Module:
     """Dropout and batch norm, both in training mode before the call, some modules not."""
-    model = nets.randomised(
-        nn.Sequential(
-            nn.Conv2d(2, 4, 3),
-            nn.BatchNorm2d(4),
-            nn.ReLU(inplace=True),
-            nn.Dropout2d(0.5),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Dropout(0.3, inplace=True),
-            nn.Linear(36, 4),
-        )
-    ).train()
-    model[3].eval()
+    layers: list[tuple[str, nn.Module]] = [
+        ("conv", nn.Conv2d(2, 4, 3)),
+        ("norm", nn.BatchNorm2d(4)),
+        ("act", nn.ReLU(inplace=True)),
+        ("drop_maps", nn.Dropout2d(0.5)),
+        ("last", nn.MaxPool2d(2)),
+        ("average", nn.AdaptiveAvgPool2d(1)),
+        ("flatten", nn.Flatten()),
+        ("drop", nn.Dropout(0.3, inplace=True)),
+        ("linear", nn.Linear(4, 4)),
+    ]
+    model = nets.randomised(nn.Sequential(OrderedDict(layers))).train()
+    model.drop_maps.eval()
     return model
 
 
 def frozen() -> nn.Module:
     """Some parameters ask for gradients, some do not, one has a gradient already, and users have hooks."""
     model = regularised()
-    model[0].weight.requires_grad_(False)
-    model[7].bias.requires_grad_(False)
-    model[7].weight.grad = torch.ones_like(model[7].weight)
-    model[0].register_forward_hook(lambda module, given, output: None)
-    model[7].register_forward_pre_hook(lambda module, given: None)
+    model.conv.weight.requires_grad_(False)
+    model.linear.bias.requires_grad_(False)
+    model.linear.weight.grad = torch.ones_like(model.linear.weight)
+    model.conv.register_forward_hook(lambda module, given, output: None)
+    model.linear.register_forward_pre_hook(lambda module, given: None)
     return model.eval()
 
 
@@ -81,10 +72,11 @@ def shared() -> nn.Module:
     """One layer used twice, and a parameter that the forward pass does not use."""
 
     def forward(model: Any, images: Tensor) -> Tensor:
-        hidden = model.conv(F.relu(model.conv(images)))
+        hidden = model.last(model.conv(F.relu(model.conv(images))))
         return model.linear(hidden.mean((2, 3)))
 
-    return nets.net(forward, conv=nn.Conv2d(2, 2, 3), linear=nn.Linear(2, 4), spare=nn.Linear(2, 2))
+    modules = {"conv": nn.Conv2d(2, 2, 3), "last": nn.Identity(), "linear": nn.Linear(2, 4), "spare": nn.Linear(2, 2)}
+    return nets.net(forward, **modules)
 
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
@@ -93,24 +85,10 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "frozen": frozen,
     "shared": shared,
 }
-METHODS: dict[str, Callable[[nn.Module], Method]] = {
-    "gradient": Gradient,
-    "input_x_gradient": InputXGradient,
-    "deeplift": lambda model: DeepLIFT(model, rule="reveal_cancel"),
-    "lrp_0": lambda model: LRP(model, rule="0"),
-    "lrp_epsilon": lambda model: LRP(model, trace=True),
-    "lrp_alpha_beta": lambda model: LRP(model, rule="alpha_beta", alpha=2, beta=1, pooling="proportional"),
-    "lrp_z_box": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1), trace=True),
-    "lrp_w2": lambda model: LRP(model, rule="gamma", input_rule="w2", trace=True),
-    "deep_taylor": lambda model: DeepTaylor(model, input_bounds=(0, 1)),
-    "simple_taylor": lambda model: SimpleTaylor(model, root="nearest"),
-    "saliency": Saliency,
-    "guided_backprop": lambda model: GuidedBackprop(model, activations="all"),
-    "deconvolution": lambda model: Deconvolution(model, activations="all"),
-    "integrated_gradients": lambda model: IntegratedGradients(model, steps=3),
-    "expected_gradients": lambda model: ExpectedGradients(model, references=[0, 1], samples=3),
-    "smoothgrad": lambda model: SmoothGrad(LRP(model, trace=True), samples=3),
-}
+
+
+def interpret(method: str, model: nn.Module, images: Tensor = IMAGES, target: Any = None) -> Attribution:
+    return explained(method, model, images).interpret(images, target if CASES[method].target else None)
 
 
 def snapshot(model: nn.Module) -> dict[str, Any]:
@@ -134,30 +112,30 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CASES)
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("around", [torch.enable_grad, torch.no_grad, torch.inference_mode])
 def test_an_explanation_leaves_no_residue(method: str, model: str, around: Callable[[], Any]) -> None:
-    explained, images = MODELS[model](), IMAGES.clone()
-    before, version = snapshot(explained), images._version
+    found, images = MODELS[model](), IMAGES.clone()
+    before, version = snapshot(found), images._version
     with around():
-        attribution = METHODS[method](explained).interpret(images, "all")
-    assert snapshot(explained) == before
+        attribution = interpret(method, found, images, "all")
+    assert snapshot(found) == before
     assert torch.equal(images, IMAGES)
     assert (images._version, images.grad, images.requires_grad) == (version, None, False)
     assert not attribution.values.requires_grad
     assert not attribution.values.is_inference()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CASES)
 @pytest.mark.parametrize("model", ["regularised", "frozen"])
 def test_the_mode_around_the_call_changes_no_bit(method: str, model: str) -> None:
-    explained = METHODS[method](MODELS[model]())
-    plain = explained.interpret(IMAGES, 1).values
+    network = MODELS[model]()
+    plain = interpret(method, network, target=1).values
     with torch.no_grad():
-        assert torch.equal(explained.interpret(IMAGES, 1).values, plain)
+        assert torch.equal(interpret(method, network, target=1).values, plain)
     with torch.inference_mode():
-        assert torch.equal(explained.interpret(IMAGES.clone(), 1).values, plain)
+        assert torch.equal(interpret(method, network, IMAGES.clone(), 1).values, plain)
 
 
 def test_pictures_that_ask_for_gradients_stay_in_their_own_graph() -> None:
@@ -178,12 +156,12 @@ class Breaks(nn.Module):
         raise ZeroDivisionError("from inside the model")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CASES)
 def test_no_residue_after_an_exception_in_the_forward_pass(method: str) -> None:
-    model = nn.Sequential(*regularised(), Breaks()).train()
+    model = nn.Sequential(regularised(), Breaks()).train()
     before = snapshot(model)
     with pytest.raises(ZeroDivisionError, match="from inside the model"):
-        METHODS[method](model).interpret(IMAGES, 0)
+        interpret(method, model, target=0)
     assert snapshot(model) == before
 
 
@@ -198,16 +176,16 @@ class Backwards(torch.autograd.Function):
 
 
 @pytest.mark.filterwarnings("ignore::nn_interpretability.errors.CoverageWarning")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name, case in CASES.items() if case.backward])
 def test_no_residue_after_an_exception_in_the_backward_pass(method: str) -> None:
-    model = nets.net(
-        lambda model, images: model.linear(Backwards.apply(F.relu(model.conv(images))).flatten(1)),
-        conv=nn.Conv2d(2, 3, 3),
-        linear=nn.Linear(108, 4),
-    ).train()
+    def forward(model: Any, images: Tensor) -> Tensor:
+        maps = model.last(model.conv(Backwards.apply(images)))
+        return model.linear(Backwards.apply(maps).mean((2, 3)))
+
+    model = nets.net(forward, conv=nn.Conv2d(2, 3, 3), last=nn.ReLU(), linear=nn.Linear(3, 4)).train()
     before = snapshot(model)
     with pytest.raises(ZeroDivisionError, match="on the way back"):
-        METHODS[method](model).interpret(IMAGES, 0)
+        interpret(method, model, target=0)
     assert snapshot(model) == before
 
 
@@ -239,25 +217,31 @@ def test_random_numbers_inside_the_model_do_not_move_the_generator() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CASES)
 def test_memory_is_freed_at_once(method: str, fails: bool) -> None:
     """A cycle through autograd's nodes would never be collected: every call would leak the whole graph."""
     seen: list[weakref.ref[Tensor]] = []
 
     def forward(model: Any, images: Tensor) -> Tensor:
         hidden = model.norm(model.conv(images))
-        output = model.linear(F.max_pool2d(F.silu(hidden), 2).flatten(1))
+        output = model.linear(model.last(F.silu(hidden)).mean((2, 3)))
         seen.extend(weakref.ref(tensor) for tensor in (images, hidden, output))
         if fails:
             raise ZeroDivisionError
         return output
 
-    model = nets.net(forward, conv=nn.Conv2d(2, 3, 3), norm=nn.BatchNorm2d(3), linear=nn.Linear(27, 4))
+    modules = {
+        "conv": nn.Conv2d(2, 3, 3),
+        "norm": nn.BatchNorm2d(3),
+        "last": nn.MaxPool2d(2),
+        "linear": nn.Linear(3, 4),
+    }
+    model = nets.net(forward, **modules)
     gc.collect()
     gc.disable()
     try:
         try:
-            METHODS[method](model).interpret(IMAGES, "all")
+            interpret(method, model, target="all")
         except ZeroDivisionError:
             assert fails
         assert len(seen) >= 3

@@ -204,13 +204,6 @@ def test_without_a_difference_there_are_no_contributions() -> None:
         assert found.multipliers.any()
 
 
-def test_a_picture_does_not_depend_on_the_others_of_its_batch() -> None:
-    for rule in ("rescale", "reveal_cancel"):
-        explained = DeepLIFT(cnn(), rule=rule, reference=nets.uniform(1, 1, 28, 28, seed=5))
-        whole = explained.interpret(IMAGES, 1)
-        assert same(whole, explained.interpret(IMAGES, 1, chunk=1))
-
-
 # Targets
 
 
@@ -226,16 +219,6 @@ def test_functions_of_the_scores_are_explained_completely(rule: Any) -> None:
     found = DeepLIFT(model, rule=rule, reference=base).interpret(images, entropy)
     assert nets.relative(found.score, entropy(model(images)) - entropy(model(base))) < 1e-12
     assert (found.total - found.score).abs().max() < 1e-6 * found.score.abs().max()
-
-
-def test_all_classes_are_the_classes_one_by_one() -> None:
-    explained = DeepLIFT(cnn(), rule="reveal_cancel", reference=0.3)
-    every = explained.interpret(IMAGES, "all")
-    for c in range(10):
-        one = explained.interpret(IMAGES, c)
-        assert nets.relative(every.values[:, c], one.values) < 1e-13
-        assert nets.relative(every.multipliers[:, c], one.multipliers) < 1e-13
-        assert torch.equal(every.score[:, c], one.score)
 
 
 def test_the_mean_over_classes_is_subtracted() -> None:

@@ -15,14 +15,14 @@ import pytest
 import nn_interpretability
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
-from nn_interpretability.registry import METHODS, method_entry
+from nn_interpretability.registry import METHODS, STUDY_METHODS, configurable, method_entry
 from nn_interpretability.rules.composite import PRESETS
 from nn_interpretability.rules.linear import _NAMES as RULES
 
 
 def keywords(name: str) -> dict[str, inspect.Parameter]:
     """All arguments but the first, which is the model, or the method that this one goes around."""
-    _, _, *parameters = inspect.signature(METHODS[name].load().__init__).parameters.values()
+    _, _, *parameters = inspect.signature(method_entry(name).load().__init__).parameters.values()
     return {parameter.name: parameter for parameter in parameters}
 
 
@@ -32,8 +32,8 @@ def test_each_entry_loads_the_class_of_that_name(name: str) -> None:
     assert issubclass(loaded, Method)
     assert loaded.name == name
     assert getattr(nn_interpretability, loaded.__name__) is loaded
-    assert METHODS[name].summary
-    assert METHODS[name].needs
+    entry = METHODS[name]
+    assert all((entry.summary, entry.needs, entry.values, entry.conserves, entry.cost, entry.paper))
 
 
 def test_no_method_is_forgotten() -> None:
@@ -42,17 +42,27 @@ def test_no_method_is_forgotten() -> None:
     assert methods == {entry.load() for entry in METHODS.values()}
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", STUDY_METHODS)
+def test_methods_of_the_study_are_methods_but_not_public(name: str) -> None:
+    loaded = method_entry(name).load()
+    assert issubclass(loaded, Method)
+    assert loaded.name == name
+    assert loaded.__name__ not in nn_interpretability.__all__
+    assert loaded.__module__.startswith("nn_interpretability.study.")
+    assert name not in METHODS
+
+
+@pytest.mark.parametrize("name", configurable())
 def test_the_schema_has_the_keywords_of_the_constructor(name: str) -> None:
     # "of" names the method that another one goes around; in Python it is the first argument.
-    assert set(METHODS[name].parameters["properties"]) - {"of"} == set(keywords(name))
+    assert set(method_entry(name).parameters["properties"]) - {"of"} == set(keywords(name))
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in keywords(name).values())
-    assert METHODS[name].parameters["additionalProperties"] is False
+    assert method_entry(name).parameters["additionalProperties"] is False
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", configurable())
 def test_the_schema_is_one_and_accepts_the_defaults(name: str) -> None:
-    schema: Mapping[str, Any] = METHODS[name].parameters
+    schema: Mapping[str, Any] = method_entry(name).parameters
     jsonschema.Draft202012Validator.check_schema(schema)
     for key, parameter in keywords(name).items():
         if parameter.default is inspect.Parameter.empty:
@@ -100,6 +110,9 @@ REFUSED = [
     {"composite": {}},
     {"composite": {"conv2d": "zplus"}},
     {"composite": {"conv2d": {"rule": "gamma", "gama": 1}}},
+    {"composite": {"max_pool2d": "gamma"}},
+    {"composite": {"max_pool2d_1": {"rule": "z_plus"}}},
+    {"composite": {"*max_pool*": {"rule": "epsilon", "gamma": 1}}},
     {"trace": 1},
     {"pooling": "mean"},
 ]
@@ -115,6 +128,13 @@ def test_what_the_schema_accepts_the_constructor_accepts(parameters: dict[str, A
 def test_what_the_schema_refuses(parameters: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(parameters, METHODS["lrp"].parameters)
+
+
+def test_the_modes_of_the_study_are_those_of_its_table() -> None:
+    from nn_interpretability.study.deeplift_modes import MODES
+
+    for name in ("deeplift_mode", "deeplift_as_published"):
+        assert method_entry(name).parameters["properties"]["mode"]["enum"] == list(MODES)
 
 
 def test_an_unknown_name_lists_the_names() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from figures.results import make_results
 
-from nn_interpretability.reporting.tables import TABLES, write_tables
+from nn_interpretability.reporting.tables import TABLES, figure_number, write_tables
 from nn_interpretability.storage.product import write_json
 
 
@@ -51,6 +51,19 @@ def test_conservation(tables: dict[str, str]) -> None:
     found = {row[0]: row for row in rows(tables["conservation"])}
 
     assert found["LRP-0"][2:4] == [r"\qty{10}{\percent}", r"\qty{10}{\percent}"]
+
+
+def test_methods_of_the_study_are_no_rows_of_the_table_of_conservation(tables: dict[str, str]) -> None:
+    found = [row[0] for row in rows(tables["conservation"])]
+
+    assert not [name for name in found if "transposed" in name or "LinearRescale" in name]
+
+
+def test_a_figure_without_number_in_the_original_is_named_by_its_label(tables: dict[str, str]) -> None:
+    assert figure_number("fig08_conv1") == "8, conv1"
+    assert figure_number("transposed") == r"\figurelabelled{transposed}"
+    figures = [row[0].split("}{}}", 1)[-1] for row in rows(tables["figure_provenance"])]
+    assert r"\figurelabelled{modes}" in figures
 
 
 def test_relevance_sinks_stand_beside_those_of_the_published_settings(tables: dict[str, str]) -> None:

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability import DeepLIFT, Gradient
+from nn_interpretability import DeepLIFT, Gradient, InputXGradient
 from nn_interpretability.errors import ConfigError
-from nn_interpretability.study.as_published import PublishedDeepLIFT
+from nn_interpretability.registry import method_entry
+from nn_interpretability.study.as_published import PublishedDeepLIFT, TrainingModeLeftOn
+from nn_interpretability.study.describe import describe
 
 
 def saturation(in_place: bool = False) -> nn.Module:
@@ -104,3 +106,60 @@ def test_the_published_linear_rule_grows_without_measure() -> None:
 def test_an_unknown_mode() -> None:
     with pytest.raises(ConfigError, match="mode='linear_' is not allowed: choose one of 'no_rule'"):
         PublishedDeepLIFT(saturation(), mode="linear_")
+
+
+# training mode left on ---------------------------------------------------------------------------------------------
+
+
+def with_dropout_and_batch_norm(dropout: float = 0.5, batch_norm: bool = True) -> nn.Module:
+    middle = nn.BatchNorm1d(16) if batch_norm else nn.Identity()
+    return nets.randomised(nn.Sequential(nn.Linear(8, 16), middle, nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 3)))
+
+
+def test_training_mode_draws_a_random_part_of_the_network() -> None:
+    model, images = with_dropout_and_batch_norm(batch_norm=False), nets.uniform(5, 8)
+    plain = Gradient(model).interpret(images, 1).values
+    one, same, other = (TrainingModeLeftOn(Gradient(model), seed=seed).interpret(images, 1) for seed in (0, 0, 1))
+    assert torch.equal(one.values, same.values)
+    assert nets.relative(one.values, other.values) > 0.1
+    assert nets.relative(one.values, plain) > 0.1
+    # what is kept is doubled, so that the maps of many masks have the plain one as their mean
+    maps = [TrainingModeLeftOn(Gradient(model), seed=seed).interpret(images, 1).values for seed in range(400)]
+    assert nets.relative(torch.stack(maps).mean(dim=0), plain) < 0.3
+
+
+def test_training_mode_normalises_by_the_batch() -> None:
+    model, images = with_dropout_and_batch_norm(dropout=0.0), nets.uniform(5, 8)
+    method = TrainingModeLeftOn(Gradient(model))
+    together, alone = (method.interpret(images[:n], 1).values[:2] for n in (5, 2))
+    assert nets.relative(together, alone) > 0.1
+    assert nets.relative(Gradient(model).interpret(images, 1).values[:2], together) > 0.01
+
+
+def test_training_mode_leaves_nothing_behind() -> None:
+    model, images = with_dropout_and_batch_norm().eval(), nets.uniform(5, 8)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    TrainingModeLeftOn(Gradient(model)).interpret(images, 1)
+    assert torch.equal(torch.rand(3), expected)
+    assert not any(module.training for module in model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_training_mode_is_no_matter_without_dropout_and_batch_norm() -> None:
+    model, images = nets.small_cnn(study=False), nets.uniform(2, 1, 28, 28)
+    found = TrainingModeLeftOn(DeepLIFT(model)).interpret(images, "all")
+    assert torch.equal(found.values, DeepLIFT(model).interpret(images, "all").values)
+    assert found.parameters["of"]["method"] == "deeplift"
+    with pytest.raises(ConfigError, match="around a method, not a SmallCNN"):
+        TrainingModeLeftOn(model)
+
+
+def test_training_mode_is_built_around_a_method_by_name() -> None:
+    model, images = with_dropout_and_batch_norm(), nets.uniform(5, 8)
+    built = method_entry("training_mode_left_on").build(model, {"of": {"method": "input_x_gradient"}, "seed": 3})
+    direct = TrainingModeLeftOn(InputXGradient(model), seed=3)
+    assert torch.equal(built.interpret(images, 1).values, direct.interpret(images, 1).values)
+    assert describe("training_mode_left_on", built.parameters).settings == "in training mode"

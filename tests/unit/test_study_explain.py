@@ -10,7 +10,7 @@ from PIL import Image
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import save_weights
-from nn_interpretability.study.explain import explain_picture
+from nn_interpretability.study.explain import class_names, explain_picture
 
 
 @pytest.fixture
@@ -88,3 +88,17 @@ def test_random_numbers_of_the_caller_are_left_alone(digit, weights):
     before = torch.random.get_rng_state()
     explain(digit, weights=weights)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_classes_of_imagenet_have_names():
+    names = class_names("torchvision:squeezenet1_0", 1000)
+    assert (names[483], names[880]) == ("castle", "unicycle")
+    assert class_names("torchvision:squeezenet1_0", 10) is None  # trained for something else
+    assert class_names("small_cnn", 10) is None
+
+
+def test_a_drawing_is_labelled_with_the_name_of_the_class(digit, weights):
+    explained, pixels = explain(digit, weights=weights, target=3)
+    first = explained.plot(pixels, ["none", "one", "two", "three"]).axes[0]
+    assert first.get_title().startswith("three\nscore ")
+    assert explained.plot(pixels).axes[0].get_title().startswith("class 3, score ")

@@ -11,7 +11,7 @@ from nn_interpretability import LRP, Gradient
 from nn_interpretability.models import build_model
 from nn_interpretability.storage.attribution_file import save_attribution
 from nn_interpretability.storage.product import read_csv, write_json
-from nn_interpretability.study.measurements import COLUMNS, collect, gini, measure_method, measure_model
+from nn_interpretability.study.measurements import COLUMNS, collect, gini, measure_attributions, measure_models
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def files(tmp_path):
 
 def test_each_map_gets_one_row_per_metric(files):
     folder, paths = files
-    measure_method({"lrp_gamma": paths["lrp"]}, folder / "lrp.csv", models=["cnn"], seeds={"cnn": 7})
+    measure_attributions({"lrp_gamma": paths["lrp"]}, folder / "lrp.csv", models={"lrp_gamma": "cnn"}, seeds={"cnn": 7})
     table = read_csv(folder / "lrp.csv")
     assert tuple(table.columns) == COLUMNS
     assert set(table["method"]) == {"lrp_gamma"}
@@ -65,8 +65,10 @@ def test_each_map_gets_one_row_per_metric(files):
 
 def test_relevance_on_black_pixels_is_not_on_ink(files):
     folder, paths = files
-    measure_method({"lrp": paths["lrp"]}, folder / "lrp.csv", models=["cnn"], seeds={"cnn": 7})
-    measure_method({"gradient": paths["gradient"]}, folder / "g.csv", models=["cnn"], seeds={"cnn": 7})
+    measure_attributions({"lrp": paths["lrp"]}, folder / "lrp.csv", models={"lrp": "cnn"}, seeds={"cnn": 7})
+    measure_attributions(
+        {"gradient": paths["gradient"]}, folder / "g.csv", models={"gradient": "cnn"}, seeds={"cnn": 7}
+    )
     ink = {
         name: pd.read_csv(folder / f"{name}.csv").query("metric == 'ink_share'")["value"].to_numpy()
         for name in ("lrp", "g")
@@ -78,7 +80,7 @@ def test_relevance_on_black_pixels_is_not_on_ink(files):
 
 def test_all_classes_give_a_row_for_each_class(files):
     folder, paths = files
-    measure_method({"gradient": paths["all"]}, folder / "all.csv", models=["cnn"], seeds={"cnn": 7})
+    measure_attributions({"gradient": paths["all"]}, folder / "all.csv", models={"gradient": "cnn"}, seeds={"cnn": 7})
     scores = read_csv(folder / "all.csv").query("metric == 'score'")
     assert scores["image"].tolist() == np.repeat(np.arange(4), 10).tolist()
     assert scores["class"].tolist() == np.tile(np.arange(10), 4).tolist()
@@ -86,10 +88,10 @@ def test_all_classes_give_a_row_for_each_class(files):
 
 def test_parts_are_concatenated(files):
     folder, paths = files
-    measure_method({"lrp": paths["lrp"]}, folder / "a.csv", models=["cnn"], seeds={"cnn": 7})
+    measure_attributions({"lrp": paths["lrp"]}, folder / "a.csv", models={"lrp": "cnn"}, seeds={"cnn": 7})
     part = {"accuracy": 0.99, "nll": 0.03, "ece": 0.002}
     write_json(folder / "card.json", {"seed": 7, "test": part, "validation": part})
-    measure_model(folder / "card.json", folder / "b.csv", name="cnn")
+    measure_models({"cnn": folder / "card.json"}, folder / "b.csv")
     collect([folder / "a.csv", folder / "b.csv"], folder / "all.csv")
     table = read_csv(folder / "all.csv")
     assert len(table) == len(read_csv(folder / "a.csv")) + 6

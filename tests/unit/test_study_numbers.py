@@ -53,7 +53,7 @@ def test_conservation_is_the_relative_gap_of_the_sum(tmp_path: Path) -> None:
     values = np.zeros((3, 8, 8))
     values[:, 0, 0] = [9.0, 20.0, -6.0]
     path = write_attribution(tmp_path / "a.h5", values, score=[10.0, 20.0, -5.0])
-    numbers.numbers_of_method({"a": path}, tmp_path / "n.json")
+    numbers.numbers_of_attributions({"a": path}, tmp_path / "n.json")
     found = read_json(tmp_path / "n.json")
 
     assert found["attribution.a.conservation.median"]["value"] == pytest.approx(10.0)
@@ -64,7 +64,7 @@ def test_conservation_is_the_relative_gap_of_the_sum(tmp_path: Path) -> None:
 
 def test_a_plain_gradient_states_no_conservation(tmp_path: Path) -> None:
     path = write_attribution(tmp_path / "g.h5", waves(), method="gradient")
-    numbers.numbers_of_method({"g": path}, tmp_path / "n.json")
+    numbers.numbers_of_attributions({"g": path}, tmp_path / "n.json")
 
     assert not [key for key in read_json(tmp_path / "n.json") if "conservation" in key or "layers" in key]
 
@@ -76,7 +76,7 @@ def test_background_is_the_share_on_black_pixels(tmp_path: Path) -> None:
     images = np.zeros((3, 1, 8, 8), dtype=np.float32)
     images[..., 4:] = 0.5
     path = write_attribution(tmp_path / "a.h5", values, images=images)
-    numbers.numbers_of_method({"a": path}, tmp_path / "n.json")
+    numbers.numbers_of_attributions({"a": path}, tmp_path / "n.json")
 
     assert read_json(tmp_path / "n.json")["attribution.a.background"]["value"] == pytest.approx(25.0)
 
@@ -84,7 +84,7 @@ def test_background_is_the_share_on_black_pixels(tmp_path: Path) -> None:
 def test_layers_are_told_from_output_to_input_and_add_up(tmp_path: Path) -> None:
     score = np.array([10.0, -4.0, 2.0])
     path = write_attribution(tmp_path / "a.h5", waves(), score=score, trace=exact_trace(score))
-    numbers.numbers_of_method({"a": path}, tmp_path / "n.json")
+    numbers.numbers_of_attributions({"a": path}, tmp_path / "n.json")
     found = read_json(tmp_path / "n.json")
 
     assert found["attribution.a.layers"]["text"].split() == list(reversed(LAYERS))
@@ -139,7 +139,7 @@ def test_rank_correlation_is_spearmans(tmp_path: Path) -> None:
 
 
 def test_a_model_card_becomes_percentages(tmp_path: Path) -> None:
-    numbers.numbers_of_model(write_card(tmp_path / "card.json"), tmp_path / "n.json", name="cnn")
+    numbers.numbers_of_models({"cnn": write_card(tmp_path / "card.json")}, tmp_path / "n.json")
     found = read_json(tmp_path / "n.json")
 
     assert found["model.cnn.test.accuracy"] == {

@@ -18,7 +18,7 @@ from nn_interpretability.models.weights import load_weights, save_weights
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.figures import draw, read_figure
 from nn_interpretability.storage.hdf5 import Array, read_hdf5
-from nn_interpretability.storage.product import read_json
+from nn_interpretability.storage.product import read_csv, read_json
 from nn_interpretability.study.calibrate import calibrate, scalings
 from nn_interpretability.study.evidence import Network, area, measure_evidence
 from nn_interpretability.study.figures import assemble
@@ -59,6 +59,7 @@ def evidence(made: Path) -> Path:
         networks,
         made / "evidence.h5",
         made / "evidence.json",
+        made / "evidence.csv",
         name="mine",
         pictures=30,
         seed=1,
@@ -75,6 +76,7 @@ def calibration(made: Path) -> Path:
         {"ordinary": (made / "ordinary.safetensors", "small_cnn")},
         made / "calibration.h5",
         made / "calibration.json",
+        made / "calibration.csv",
         name="mine",
         bins=5,
         found=None,
@@ -126,6 +128,19 @@ def test_areas_compare_foreign_pictures_with_digits(evidence: Path):
     found = read_json(evidence / "evidence.json")["evidence.mine.ordinary.auroc.shuffled"]["value"]
     assert found == pytest.approx(pairs, abs=1e-3)
     assert abs(pairs - 0.5) > 0.01
+
+
+def test_measures_are_rows_of_the_table(evidence: Path, calibration: Path):
+    table = read_csv(evidence / "evidence.csv")
+    numbers = read_json(evidence / "evidence.json")
+    for row in table.itertuples():
+        assert numbers[f"evidence.mine.{row.model}.{row.metric}"]["value"] == pytest.approx(row.value)
+    assert set(table["model"]) == {"evidential", "ordinary"}
+    rows = read_csv(calibration / "calibration.csv").set_index("metric")["value"]
+    numbers = read_json(calibration / "calibration.json")
+    for metric, unit in (("ece", 100), ("brier", 1)):
+        stated = numbers[f"calibration.mine.ordinary.vector.{metric}"]["value"]
+        assert stated == pytest.approx(unit * rows[f"calibration.vector.{metric}"])
 
 
 def test_foreign_pictures_are_what_they_are_called(made: Path):

@@ -9,61 +9,16 @@ import nets
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nn_interpretability import (
     LRP,
-    Deconvolution,
-    DeepTaylor,
-    ExpectedGradients,
-    GradCAM,
-    Gradient,
-    GuidedBackprop,
-    GuidedGradCAM,
-    InputXGradient,
-    IntegratedGradients,
-    Occlusion,
-    Saliency,
-    SimpleTaylor,
-    SmoothGrad,
 )
 from nn_interpretability.errors import ConfigError
-from nn_interpretability.methods.base import Method
 from nn_interpretability.targets import resolve_target
 
 SCORES = torch.tensor([[0.5, 2.0, -1.0], [3.0, -2.0, 0.25]], dtype=torch.float64)
 IMAGES = nets.uniform(5, 1, 28, 28)
-METHODS: dict[str, Callable[[nn.Module], Method]] = {
-    "gradient": Gradient,
-    "input_x_gradient": InputXGradient,
-    "lrp": lambda model: LRP(model, trace=True),
-    "lrp_gamma": lambda model: LRP(model, rule="gamma", input_rule="z_box", input_bounds=(0, 1)),
-    "lrp_flat": lambda model: LRP(model, rule="gamma", input_rule="flat", trace=True),
-    "grad_cam": lambda model: GradCAM(model, layer="features.relu1", relu=False),
-    "grad_cam with ReLU": lambda model: GradCAM(model, layer="features.relu1"),
-    "guided_grad_cam": lambda model: GuidedGradCAM(model, layer="features.pool1"),
-    "occlusion": lambda model: Occlusion(model, window=14),
-    "occlusion of probabilities": lambda model: Occlusion(model, window=14, score="probability"),
-    "simple_taylor": SimpleTaylor,
-    "simple_taylor at the nearest root": lambda model: SimpleTaylor(model, root="nearest"),
-    "deep_taylor": lambda model: DeepTaylor(model, input_bounds=(0, 1)),
-    "saliency": Saliency,
-    "guided_backprop": GuidedBackprop,
-    "deconvolution": Deconvolution,
-    "integrated_gradients": lambda model: IntegratedGradients(model, reference=IMAGES.flip(0) / 2, steps=7),
-    "expected_gradients": lambda model: ExpectedGradients(model, references=IMAGES[:3] / 2, samples=7),
-    "smoothgrad": lambda model: SmoothGrad(Gradient(model), samples=4),
-    "smoothgrad of integrated gradients": lambda model: SmoothGrad(
-        IntegratedGradients(model, reference=IMAGES.flip(0) / 2, steps=3), samples=3
-    ),
-    "smoothgrad of guided": lambda model: SmoothGrad(GuidedBackprop(model), samples=4, antithetic=True),
-}
-NOT_LINEAR = {  # in the start signal
-    *("saliency", "guided_backprop", "deconvolution", "smoothgrad of guided", "guided_grad_cam", "grad_cam with ReLU"),
-    *("occlusion of probabilities", "deep_taylor", "simple_taylor at the nearest root"),
-}
-# The score of most classes is negative here.
-pytestmark = pytest.mark.filterwarnings("ignore:Deep Taylor decomposition starts", "ignore:The line along the gradient")
 
 
 def entropy(scores: Tensor) -> Tensor:
@@ -150,52 +105,6 @@ def test_maps_of_a_function_sum_to_its_change(function: Callable[[Tensor], Tenso
     assert attribution.target is None
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_all_classes_are_the_classes_one_by_one(method: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
-    every = explained.interpret(IMAGES, "all")
-    assert every.values.shape == (5, 10, 1, 28, 28)
-    assert every.score.shape == (5, 10)
-    for c in (0, 3, 9):
-        one = explained.interpret(IMAGES, c)
-        assert torch.equal(every.values[:, c], one.values)
-        assert torch.equal(every.score[:, c], one.score)
-        if every.trace is not None:
-            assert torch.equal(every.trace.received[..., c], one.trace.received)
-            assert torch.equal(every.trace.unaccounted[:, c], one.trace.unaccounted)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_class_per_image_picks_from_all(method: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
-    classes = [3, 1, 4, 1, 5]
-    every = explained.interpret(IMAGES, "all").values
-    assert torch.equal(explained.interpret(IMAGES, classes).values, every[torch.arange(5), classes])
-    predicted = explained.interpret(IMAGES)
-    assert torch.equal(predicted.values, every[torch.arange(5), predicted.logits.argmax(1)])
-    assert torch.equal(predicted.target, predicted.logits.argmax(1))
-
-
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in NOT_LINEAR])
-def test_maps_are_linear_in_the_weights(method: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
-    weights = nets.uniform(5, 10, low=-1, seed=8)
-    every = explained.interpret(IMAGES, "all")
-    mixed = explained.interpret(IMAGES, weights)
-    assert nets.relative(mixed.values, torch.einsum("nk,nkchw->nchw", weights, every.values)) < 1e-12
-    assert torch.allclose(mixed.score, (weights * every.score).sum(1), rtol=1e-12)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_renaming_classes_renames_maps(method: str) -> None:
-    model, renamed = nets.small_cnn(study=False), nets.small_cnn(study=False)
-    order = torch.randperm(10, generator=nets.seeded(4))
-    last = renamed.classifier.fc2
-    last.weight.data, last.bias.data = last.weight.data[order], last.bias.data[order]
-    found = METHODS[method](renamed).interpret(IMAGES, "all").values
-    assert nets.relative(found, METHODS[method](model).interpret(IMAGES, "all").values[:, order]) < 1e-12
-
-
 WRONG: dict[str, tuple[Any, str]] = {
     "above": (10, "target=10 is not a class of this model: its classes are 0 to 9"),
     "below": (-1, "target=-1 is not a class of this model"),
@@ -237,49 +146,6 @@ def test_a_target_that_does_not_fit_is_one_clear_message(name: str, chunk: int |
         message = message.replace("(5,", "(2,")
     with pytest.raises(ConfigError, match=message):
         LRP(nets.small_cnn(study=False)).interpret(IMAGES, target, chunk=chunk)
-
-
-TARGETS = {
-    "none": None,
-    "int": 3,
-    "list": [3, 1, 4, 1, 5],
-    "tensor": torch.tensor([3, 1, 4, 1, 5]),
-    "array": np.array([3, 1, 4, 1, 5]),
-    "all": "all",
-    "function": entropy,
-    "weights": nets.uniform(5, 10, seed=2),
-    "weight array": nets.uniform(5, 10, seed=2).numpy(),
-}
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("method", METHODS)
-def test_chunks_do_not_matter(method: str, target: str) -> None:
-    explained = METHODS[method](nets.small_cnn(study=False))
-    whole = explained.interpret(IMAGES, TARGETS[target])
-    for chunk in (1, 2, 9):
-        parts = explained.interpret(IMAGES, TARGETS[target], chunk=chunk)
-        assert nets.relative(parts.values, whole.values) < 1e-12
-        assert nets.relative(parts.score, whole.score) < 1e-12
-        assert (parts.target is None) == (whole.target is None)
-        assert parts.target is None or torch.equal(parts.target, whole.target)
-        for name in ("reference", "variance"):
-            ours, others = getattr(parts, name), getattr(whole, name)
-            assert (ours is None) == (others is None)
-            assert ours is None or nets.relative(ours, others) < 1e-12
-        if whole.trace is not None:
-            assert parts.trace.layers == whole.trace.layers
-            assert nets.relative(parts.trace.sent, whole.trace.sent) < 1e-12
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_chunk_bounds_the_rows_of_a_forward_pass(method: str) -> None:
-    model, rows = nets.small_cnn(study=False), []
-    model.register_forward_pre_hook(lambda module, given: rows.append(len(given[0])))
-    for chunk in (1, 2, 13):
-        rows.clear()
-        METHODS[method](model).interpret(IMAGES, 3, chunk=chunk)
-        assert max(rows) <= chunk
 
 
 def test_the_target_of_no_rule_is_decided_once() -> None:

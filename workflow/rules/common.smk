@@ -53,15 +53,13 @@ FIGURE = f"{config['results']}/figures/{{figure}}.{{kind}}"
 FIGURE_DATA = f"{config['results']}/figures/data/{{figure}}.h5"
 FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
 
-# What one job does: the attributions of a model by a method, the attributions of a method, the figures of a section.
+# What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
-METHODS = grouped(config["attributions"], "method")
 DRAW_JOBS, ATTRIBUTE_CHUNK_JOBS, MERGE_JOBS = draw_jobs(config), attribute_jobs(config), merge_jobs(config)
 SECTIONS = grouped(config["figures"], "section")
 
 
 wildcard_constraints:
-    method="|".join(METHODS) or "none",
     model="|".join(config["models"]),
     probe="|".join(config["probes"]),
     evidence="|".join(config["evidence"]) or "none",
@@ -148,11 +146,6 @@ def photographs_of(calibration):
     """Where the photographs of a calibration and the weights of their network lie; None if they are not there."""
     settings = config["calibrations"][calibration]["photographs"]
     return photographs.look_up(config["data"]["local"], settings["weights"], settings["pictures"])
-
-
-def models_of(attributions):
-    """The model that each of some attributions explains."""
-    return [config["attributions"][name]["model"] for name in attributions]
 
 
 def sources_of(figures):

@@ -5,54 +5,54 @@ localrules:
     collect_metrics,
 
 
-rule measure_method:
+rule measure_attributions:
     input:
-        attributions=lambda wildcards: expand(ATTRIBUTION, attribution=METHODS[wildcards.method]),
+        attributions=expand(ATTRIBUTION, attribution=config["attributions"]),
     output:
-        metrics="<results>/metrics/methods/{method}.csv",
-        numbers="<results>/numbers/methods/{method}.json",
+        metrics="<results>/metrics/attributions.csv",
+        numbers="<results>/numbers/attributions.json",
     log:
-        "<logs>/measure_method/{method}.log",
+        "<logs>/measure_attributions.log",
     benchmark:
-        "<benchmarks>/measure_method/{method}.tsv"
+        "<benchmarks>/measure_attributions.tsv"
     conda:
         "../../envs/draw.yaml"
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.measurements", "nn_interpretability.study.numbers"),
-        attributions=lambda wildcards: METHODS[wildcards.method],
-        models=lambda wildcards: models_of(METHODS[wildcards.method]),
-        seeds=lambda wildcards: {
-            name: model_seed(name) for name in sorted(set(models_of(METHODS[wildcards.method])))
-        },
+        models={name: entry["model"] for name, entry in config["attributions"].items()},
+        seeds={name: model_seed(name) for name in config["models"]},
     script:
-        "../../scripts/measure_method.py"
+        "../../scripts/measure_attributions.py"
 
 
-rule measure_model:
+rule measure_models:
     input:
-        card=rules.train_model.output.card,
+        cards=expand(rules.train_model.output.card, model=config["models"]),
     output:
-        metrics="<results>/metrics/models/{model}.csv",
-        numbers="<results>/numbers/models/{model}.json",
+        metrics="<results>/metrics/models.csv",
+        numbers="<results>/numbers/models.json",
     log:
-        "<logs>/measure_model/{model}.log",
+        "<logs>/measure_models.log",
     benchmark:
-        "<benchmarks>/measure_model/{model}.tsv"
+        "<benchmarks>/measure_models.tsv"
     conda:
         "../../envs/draw.yaml"
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.measurements", "nn_interpretability.study.numbers"),
+        models=list(config["models"]),
     script:
-        "../../scripts/measure_model.py"
+        "../../scripts/measure_models.py"
 
 
 rule collect_metrics:
     input:
         parts=[
-            *expand(rules.measure_model.output.metrics, model=config["models"]),
-            *expand(rules.measure_method.output.metrics, method=METHODS),
+            rules.measure_models.output.metrics,
+            rules.measure_attributions.output.metrics,
+            *expand(rules.measure_evidence.output.metrics, evidence=config["evidence"]),
+            *expand(rules.calibrate.output.metrics, calibration=config["calibrations"]),
         ],
     output:
         table=report("<results>/metrics.csv", caption="../report/metrics.rst", category="Measurements"),

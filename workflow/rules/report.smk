@@ -14,8 +14,8 @@ rule numbers:
     input:
         record=rules.prepare_digits.output.record,
         parts=[
-            *expand(rules.measure_model.output.numbers, model=config["models"]),
-            *expand(rules.measure_method.output.numbers, method=METHODS),
+            rules.measure_models.output.numbers,
+            rules.measure_attributions.output.numbers,
             *expand(FIGURE_NUMBERS, figure=config["figures"]),
             *expand(PASS_NUMBERS, name=config["pass_attributions"]),
             *expand(rules.measure_evidence.output.numbers, evidence=config["evidence"]),
@@ -64,8 +64,7 @@ rule timings:
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
             **benchmarks_of("measure_evidence", "evidence", config["evidence"]),
             **benchmarks_of("calibrate", "calibration", config["calibrations"]),
-            **benchmarks_of("measure_method", "method", METHODS),
-            **benchmarks_of("measure_model", "model", config["models"]),
+            **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
     script:

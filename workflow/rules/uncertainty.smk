@@ -13,6 +13,7 @@ rule measure_evidence:
     output:
         evidence="<results>/evidence/{evidence}.h5",
         numbers="<results>/numbers/evidence/{evidence}.json",
+        metrics="<results>/metrics/evidence/{evidence}.csv",
     log:
         "<logs>/measure_evidence/{evidence}.log",
     benchmark:
@@ -50,6 +51,7 @@ rule calibrate:
     output:
         calibration="<results>/calibrations/{calibration}.h5",
         numbers="<results>/numbers/calibrations/{calibration}.json",
+        metrics="<results>/metrics/calibrations/{calibration}.csv",
     log:
         "<logs>/calibrate/{calibration}.log",
     benchmark:

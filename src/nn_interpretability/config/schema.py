@@ -14,7 +14,7 @@ from typing import Any
 
 from nn_interpretability.config.passes import FUNCTIONS
 from nn_interpretability.models.build import architectures
-from nn_interpretability.registry import METHODS
+from nn_interpretability.registry import configurable
 from nn_interpretability.training.losses import losses
 
 Schema = dict[str, Any]
@@ -46,6 +46,10 @@ FIGURES = (
     "fig23_weekly",
     "fig24",
     "reliability",
+    "bicubic",
+    "fluctuation",
+    "modes",
+    "transposed",
 )
 
 
@@ -184,7 +188,10 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
-    kinds = {"enum": ["first_of_class", "class_means", "occlusions", "rotations"], "default": "first_of_class"}
+    kinds = {
+        "enum": ["first_of_class", "class_means", "occlusions", "rotations", "noise_path", "noise_path_published"],
+        "default": "first_of_class",
+    }
     rotations = {
         "class": {
             "type": "integer",
@@ -206,7 +213,7 @@ def _probe() -> Schema:
             "kind": {
                 **kinds,
                 "description": "of each class the first training picture, or the mean; a 1 under a white window; one "
-                "picture at several angles",
+                "picture at several angles; or a 1 with a growing share of noise",
             },
             **rotations,
         }
@@ -220,7 +227,7 @@ def _probe() -> Schema:
 def _attribution() -> Schema:
     schema = _object(
         {
-            "method": {"enum": sorted(METHODS), "description": "see nn-interpretability methods"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
             "model": {"type": "string", "default": "cnn", "description": "a name under models"},
             "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
             "target": {
@@ -243,7 +250,7 @@ def _parameters_by_method() -> list[Schema]:
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
             "then": {"properties": {"parameters": dict(method.parameters)}},
         }
-        for name, method in sorted(METHODS.items())
+        for name, method in sorted(configurable().items())
     ]
 
 
@@ -396,6 +403,8 @@ def _figures() -> Schema:
                     "filters",
                     "occlusion",
                     "worst_occlusions",
+                    "difference",
+                    "gradient_path",
                     "turned_maps",
                     "evidence_curve",
                     "reliability",

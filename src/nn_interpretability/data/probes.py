@@ -201,6 +201,64 @@ def select_rotations(
     )
 
 
+def select_noise_path(
+    digits_h5: Path | str,
+    output: Path | str,
+    provenance: Mapping[str, Any],
+    *,
+    label: int = 1,
+    mean: float = 0.0,
+    deviation: float = 0.15,
+    steps: int = 100,
+    seed: int = 2020,
+) -> None:
+    """Write the first training picture of a class, and it with a growing share of one and the same Gaussian noise.
+
+    Picture k has the share k / steps, the last one all of it. Values may leave [0, 1]: clipped ones would lie on
+    another path.
+
+    Parameters
+    ----------
+    digits_h5, output, provenance
+        As for :func:`select_first_of_class`.
+    label
+        The class.
+    mean, deviation
+        Of the noise, in units of brightness.
+    steps
+        Number of pictures less one.
+    seed
+        Of the noise.
+    """
+    digits = digits_file.load(digits_h5)
+    row = first_rows(digits.train_labels, digits.train_source_index)[label]
+    whole = digits.train_images[row].astype(np.float64) / 255
+    noise = np.random.Generator(np.random.Philox(seed)).normal(mean, deviation, whole.shape)
+    shares = np.arange(steps + 1)[:, None, None] / steps
+    write_hdf5(
+        output,
+        {
+            "images": Array((whole + shares * noise).astype(np.float32)[:, None], ("sample", "channel", "y", "x")),
+            "labels": Array(np.full(steps + 1, label, dtype=np.int64), ("sample",)),
+            "source_index": Array(np.full(steps + 1, digits.train_source_index[row], dtype=np.int64), ("sample",)),
+        },
+        schema=SCHEMA,
+        params={"kind": "noise_path", "mean": mean, "deviation": deviation, "seed": seed, "data": digits.record},
+        provenance=provenance,
+    )
+
+
+def select_published_noise_path(digits_h5: Path | str, output: Path | str, provenance: Mapping[str, Any]) -> None:
+    """Write the path of the study's notebook, whose noise makes a picture brighter and is hardly noise.
+
+    Parameters
+    ----------
+    digits_h5, output, provenance
+        As for :func:`select_first_of_class`.
+    """
+    select_noise_path(digits_h5, output, provenance, mean=0.01, deviation=0.001)
+
+
 def select(
     kind: str, digits_h5: Path | str, output: Path | str, provenance: Mapping[str, Any], **settings: Any
 ) -> None:
@@ -216,6 +274,8 @@ def select(
         "class_means": select_class_means,
         "occlusions": select_occlusions,
         "rotations": select_rotations,
+        "noise_path": select_noise_path,
+        "noise_path_published": select_published_noise_path,
     }
     if kind not in kinds:
         raise ConfigError(f"There is no kind of probe {kind!r}. The kinds are: {', '.join(kinds)}.")

@@ -117,7 +117,8 @@ def check_scores(output: Any, images: Tensor, rows_per_image: int = 1) -> Tensor
     Raises
     ------
     DataError
-        If they are not a finite tensor of shape ``(N, K)``, or ``(rows_per_image * N, K)``.
+        If they are not a finite tensor of shape ``(N, K)``, or ``(rows_per_image * N, K)``, of the precision of the
+        images.
     """
     if not isinstance(output, Tensor):
         raise DataError(
@@ -129,6 +130,12 @@ def check_scores(output: Any, images: Tensor, rows_per_image: int = 1) -> Tensor
         raise DataError(
             f"The model returns scores of shape {tuple(output.shape)} for {rows} images; "
             f"({rows}, classes) is expected. Wrap it in a module that returns one score per class."
+        )
+    if output.is_floating_point() and torch.finfo(output.dtype).bits < torch.finfo(images.dtype).bits:
+        raise DataError(
+            f"The model returns scores of {output.dtype} for images of {images.dtype}: part of it runs in lower "
+            "precision, which torch.autocast does, inside the model or around this call. Explain it without, or "
+            "convert model and images."
         )
     finite = torch.isfinite(output.detach()).all(dim=1)
     if not bool(finite.all()):

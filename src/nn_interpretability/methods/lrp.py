@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -15,9 +16,10 @@ from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.engine.trace import ConservationTrace, TraceRecorder
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
+from nn_interpretability.registry import POOLS
 from nn_interpretability.rules.composite import Composite, RuleSettings, composite_of, may_name, names_z_box
 from nn_interpretability.rules.linear import INPUT_RULES, linear_rule
-from nn_interpretability.rules.lrp import LRPRulebook, LRPSettings
+from nn_interpretability.rules.lrp import LRPRulebook, LRPSettings, pooling_rule
 from nn_interpretability.rules.pooling import PoolingRule
 from nn_interpretability.targets import ResolvedTarget
 
@@ -125,6 +127,9 @@ class LRP(Method):
             )
         if input_bounds is not None and (not isinstance(input_bounds, Sequence | Tensor) or len(input_bounds) != 2):
             raise ConfigError(f"input_bounds={input_bounds!r} is not allowed: give a pair (lowest, highest).")
+        for name, settings in composite.items() if isinstance(composite, Mapping) else ():
+            if re.fullmatch(POOLS, name):
+                pooling_rule(settings, PoolingRule(pooling))
         if layer is not None:
             layer_of(model, layer)
         self._composite, self._layer = composite, layer

@@ -27,7 +27,8 @@ class SmoothGrad(Method):
 
     The target is decided once, on the image without noise; ``score`` and ``logits`` are its own, too. The noise of copy
     i depends on the seed and on i alone: all images see the same, and neither batches nor chunks change a map. The
-    result has the mean in ``values`` and the variance over the copies in ``variance``; it does not sum to the score.
+    result has the mean in ``values`` and the variance over the copies in ``variance``; it does not sum to the score. A
+    conservation trace of the smoothed method is that of one copy, and is left out.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,9 @@ _CELL_CM, _TITLE_CM, _SCALE_CM = 3.0, 0.6, 1.8
 _MOST_COLUMNS = 10
 
 
-def plot_attribution(attribution: Attribution, images: Tensor | None = None) -> Figure:
+def plot_attribution(
+    attribution: Attribution, images: Tensor | None = None, class_names: Sequence[str] | None = None
+) -> Figure:
     """Draw the maps, one column for each image and one row for each explained class, on one scale.
 
     Parameters
@@ -32,6 +35,8 @@ def plot_attribution(attribution: Attribution, images: Tensor | None = None) -> 
         Maps of pictures ``(N, C, H, W)`` (``(N, K, C, H, W)`` for all classes); channels are summed.
     images
         The pictures, ``(N, C, H, W)`` with values in [0, 1], drawn above; C is 1 or 3.
+    class_names
+        Name of each class, for the titles; without them classes have numbers.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def plot_attribution(attribution: Attribution, images: Tensor | None = None) -> 
                 draw_picture(place, picture)
         limit = symmetric_limit([maps])
         drawn = [draw_map(axes[shown - rows + i, j], maps[i, j], limit) for i in range(rows) for j in range(columns)]
-        for column, title in enumerate(_titles(attribution)):
+        for column, title in enumerate(_titles(attribution, class_names)):
             axes[0, column].set_title(typeset(title), fontsize=HEADING_PT)
         if rows > 1:
             counted = "class" if attribution.target_description == "all" else "filter"
@@ -83,9 +88,12 @@ def _number(value: float) -> str:
     return typeset(f"{value:.2g}".replace("-", "−"))
 
 
-def _titles(attribution: Attribution) -> list[str]:
+def _titles(attribution: Attribution, class_names: Sequence[str] | None) -> list[str]:
     """Explained class and score of each column."""
     scores = attribution.score.tolist()
     if attribution.target is None or attribution.score.dim() == 2:
         return ["" if isinstance(score, list) else f"score {score:.2f}" for score in scores]
-    return [f"class {c}, score {s:.2f}" for c, s in zip(attribution.target.tolist(), scores, strict=True)]
+    classes = attribution.target.tolist()
+    if class_names is not None:
+        return [f"{class_names[c]}\nscore {s:.2f}" for c, s in zip(classes, scores, strict=True)]
+    return [f"class {c}, score {s:.2f}" for c, s in zip(classes, scores, strict=True)]

@@ -37,6 +37,8 @@ SCHEMA = "figure/1"
 KIND = "panel_group"
 PUBLISHED = "_published"
 """How the names of attributions with the settings of the study end."""
+DIFFERENCE = "difference"
+"""Name of a row of differences between the two rows above it."""
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 

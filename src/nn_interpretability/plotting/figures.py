@@ -10,6 +10,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from nn_interpretability.plotting import curves_data
+from nn_interpretability.plotting.curves import draw_curves
+from nn_interpretability.plotting.curves_data import Curves, curves_of
 from nn_interpretability.plotting.data import SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.panels import draw_panel_group
 from nn_interpretability.plotting.scatter import draw_scatter
@@ -29,6 +32,8 @@ from nn_interpretability.plotting.uncertainty_data import (
 )
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import write_json, writing
+
+Content = PanelGroup | OcclusionStrip | Curves | EvidenceCurve | ReliabilityDiagrams | PassScatter
 
 
 def draw(
@@ -67,13 +72,12 @@ def draw(
     write_json(sidecar_json, sidecar(content, provenance))
 
 
-Content = PanelGroup | OcclusionStrip | EvidenceCurve | ReliabilityDiagrams | PassScatter
-
-
 def _drawn(content: Content) -> Figure:
     match content:
         case OcclusionStrip():
             return draw_strip(content)
+        case Curves():
+            return draw_curves(content)
         case EvidenceCurve():
             return draw_curve(content)
         case ReliabilityDiagrams():
@@ -106,6 +110,7 @@ def read_figure(path: Path) -> Content:
     product = read_hdf5(path, schema=SCHEMA)
     readers: dict[str, Callable[[Product], Content]] = {
         KIND: strip_of,
+        curves_data.KIND: curves_of,
         CURVE_KIND: curve_of,
         RELIABILITY_KIND: reliability_of,
         SCATTER_KIND: scatter_of,
@@ -119,6 +124,8 @@ def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
     match content:
         case OcclusionStrip():
             facts = _strip_facts(content)
+        case Curves():
+            facts = _curves_facts(content)
         case PanelGroup():
             facts = _group_facts(content)
         case EvidenceCurve():
@@ -133,6 +140,11 @@ def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "data_provenance": dict(content.provenance),
         "facts": facts,
     }
+
+
+def _curves_facts(curves: Curves) -> dict[str, Any]:
+    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in curves.panels]
+    return {"quantity": curves.y_label, "facts": dict(curves.facts), "blocks": [{"heading": "", "rows": rows}]}
 
 
 def _strip_facts(strip: OcclusionStrip) -> dict[str, Any]:

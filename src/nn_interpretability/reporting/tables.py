@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nn_interpretability.plotting.data import PUBLISHED
+from nn_interpretability.registry import STUDY_METHODS
 from nn_interpretability.reporting.provenance import FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
@@ -92,12 +93,17 @@ def tabular(columns: str, head: Sequence[str], groups: Iterable[Sequence[Sequenc
 
 def conservation_table(numbers: Numbers) -> str:
     """Per attribution that sums to the score: how far the sum is from it, and what lies on black pixels."""
-    names = _attributions(numbers, "conservation.median")
+    names = [name for name in _attributions(numbers, "conservation.median") if not _of_the_study(numbers, name)]
     corrected = [name for name in names if not name.endswith(PUBLISHED)]
     published = [name for name in names if name.endswith(PUBLISHED)]
     head = ["method", "settings", "median", "largest", r"on $x_i=0$"]
     groups = [[_conservation_row(numbers, name) for name in group] for group in (corrected, published)]
     return tabular(_METHOD.replace("0.17", "0.2") + r">{\raggedright\arraybackslash}p{0.33\linewidth}rrr", head, groups)
+
+
+def _of_the_study(numbers: Numbers, name: str) -> bool:
+    """Whether a method is one for comparisons within the study: the text speaks of what those sum to."""
+    return numbers.get(f"attribution.{name}.method", {}).get("value") in STUDY_METHODS
 
 
 def _conservation_row(numbers: Numbers, name: str) -> list[str]:
@@ -330,12 +336,13 @@ def margin_links(records: Sequence[FigureRecord]) -> str:
 
 
 def figure_number(figure: str) -> str:
-    """``fig06`` is Figure 6 of the original; other names stay as they are."""
-    figure, _, part = figure.partition("_")
-    if part:
-        return f"{figure_number(figure)}, {escape(part)}"
-    digits = figure.removeprefix("fig")
-    return str(int(digits)) if digits.isdecimal() and digits != figure else escape(figure)
+    """``fig06`` is Figure 6 of the original; other names are those of labels, where the report has them."""
+    name, _, part = figure.partition("_")
+    digits = name.removeprefix("fig")
+    number_of_original = digits.isdecimal() and digits != name
+    if not number_of_original:
+        return rf"\figurelabelled{{{figure}}}"
+    return f"{int(digits)}, {escape(part)}" if part else str(int(digits))
 
 
 def _attributions(numbers: Numbers, ending: str) -> list[str]:

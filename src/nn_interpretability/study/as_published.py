@@ -1,18 +1,22 @@
-"""DeepLIFT as the 2020 study published it: wrong, and kept only to show beside the right figures what they were.
+"""Methods as the 2020 study published them: wrong, and kept only to show beside the right figures what they were.
 
 The formulas here reproduce published pictures. Each docstring says what differs from Shrikumar et al. (2017) and why
-it is wrong. Nothing of this is part of the public methods; see :mod:`nn_interpretability.study.deeplift_modes` for the
-same six modes with correct mathematics.
+it is wrong. Nothing of this is part of the public methods; see :mod:`nn_interpretability.study.deeplift_modes` and
+:mod:`nn_interpretability.study.lrp_transposed` for the same with correct mathematics.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from nn_interpretability.attribution import Attribution
 from nn_interpretability.engine.forward import Forward
 from nn_interpretability.engine.mode import Call, Passed, SurrogateMode, Treated, Treatment, Uncovered
 from nn_interpretability.engine.operations import (
@@ -30,6 +34,8 @@ from nn_interpretability.engine.surrogate import Surrogate, graft
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.study.deeplift_modes import MODES
+from nn_interpretability.study.lrp_transposed import Pooling, TransposedLRP, repeated
+from nn_interpretability.targets import Target
 
 _THRESHOLD = 1e-7  # of the study, also its pseudocount
 _LEAK = 0.01
@@ -224,3 +230,114 @@ class _OfImages(Forward):
         """The gradients at the images."""
         pulled = super().pull(self._pairs.padded(start), last=last, source=source)
         return [each[: self._pairs.images] for each in pulled]
+
+
+class PublishedTransposedLRP(TransposedLRP):
+    r"""The study's LRP-0 through transposed layers.
+
+    Two things differ from :class:`~nn_interpretability.study.lrp_transposed.TransposedLRP`. The transposed layers are
+    new modules that keep the *random bias* they are born with, which adds :math:`a_j b_j` to the relevance of every
+    unit: the maps differ from run to run and sum to anything. And the transpose of an average pool repeats its value
+    without dividing by the size of the window, so that each of :math:`n` pools of 2 by 2 makes relevance four times
+    as large, :math:`4^n` in all.
+
+    Parameters
+    ----------
+    model, pooling
+        As for :class:`~nn_interpretability.study.lrp_transposed.TransposedLRP`.
+    random_biases
+        Whether the transposed layers have them.
+    seed
+        Of the biases, drawn as torch draws those of a new layer.
+    """
+
+    name: ClassVar[str] = "lrp_transposed_as_published"
+
+    def __init__(
+        self, model: nn.Module, *, pooling: Pooling = "winner", random_biases: bool = True, seed: int = 0
+    ) -> None:
+        super().__init__(model, pooling=pooling)
+        self._random_biases, self._seed = random_biases, seed
+        generator = torch.Generator().manual_seed(seed)
+        self._biases = {layer: _bias_of_a_new_transpose(layer, generator) for layer in reversed(self._layers)}
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Hyper-parameters, for metadata."""
+        return {**super().parameters, "random_biases": self._random_biases, "seed": self._seed}
+
+    def _transposed(self, layer: nn.Module, given: Tensor, share: Tensor) -> Tensor:
+        back = super()._transposed(layer, given, share)
+        bias = self._biases[layer].to(back) if self._random_biases else back.new_zeros(1)
+        return back + bias.reshape(-1, *[1] * (back.dim() - 2))
+
+    def _spread(self, share: Tensor, side: int, given: Tensor) -> Tensor:
+        return repeated(share, side, given)
+
+
+def _bias_of_a_new_transpose(layer: nn.Module, generator: torch.Generator) -> Tensor:
+    """Uniform within one over the root of the fan-in that torch computes for the transposed layer."""
+    if isinstance(layer, nn.Linear):
+        count, fan_in = layer.in_features, layer.out_features
+    elif isinstance(layer, nn.Conv2d):
+        # torch reads the fan-in off the second axis of the weights, for transposed layers the outputs
+        count, fan_in = layer.in_channels, layer.weight[0].numel()
+    else:
+        return torch.zeros(1)
+    drawn = torch.rand(count, generator=generator, dtype=torch.float64)
+    return (2 * drawn - 1) / math.sqrt(fan_in)
+
+
+class TrainingModeLeftOn(Method):
+    """A method on a model that is in training mode, as the study left every model that it explained.
+
+    Dropout then draws new masks while a map is made, so that the map is that of a random part of the network, and
+    batch norm takes mean and deviation from the pictures that happen to be explained together. Right is evaluation
+    mode, or many passes with their masks kept. For a network with neither it is the method itself.
+
+    Parameters
+    ----------
+    method
+        The method, for example ``Gradient(model)``.
+    seed
+        Of torch's random numbers while a batch is explained.
+    """
+
+    name: ClassVar[str] = "training_mode_left_on"
+
+    def __init__(self, method: Method, *, seed: int = 0) -> None:
+        if not isinstance(method, Method):
+            raise ConfigError(f"TrainingModeLeftOn goes around a method, not a {type(method).__name__}.")
+        super().__init__(method.model)
+        self.method, self._seed = method, seed
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Hyper-parameters, for metadata."""
+        of = {"method": self.method.name, "parameters": dict(self.method.parameters)}
+        return {"of": of, "seed": self._seed}
+
+    def for_samples(self, index: Tensor, images: Tensor) -> Self:
+        """The same method for some of the images."""
+        chosen = copy.copy(self)
+        chosen.method = self.method.for_samples(index, images)
+        return chosen
+
+    def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
+        """Explain one batch in training mode; the caller restores the mode and the random state."""
+        torch.manual_seed(self._seed)
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        self.model.train()
+        try:
+            explained = self.method.explain(images, target, chunk)
+        finally:
+            self.model.eval()
+            for name, buffer in self.model.named_buffers():  # batch norm has moved its running statistics
+                buffer.copy_(buffers[name])
+        return replace(explained, method=self.name, parameters=dict(self.parameters))
+
+    def _warn(self, result: Attribution, *, stacklevel: int) -> None:
+        self.method._warn(result, stacklevel=stacklevel + 1)
+
+    def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
+        raise AssertionError("maps are read by the method that this one goes around")

@@ -25,6 +25,7 @@ from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
 from nn_interpretability.storage.product import write_json
+from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
 from nn_interpretability.training.calibration import brier, nll, reliability
@@ -47,6 +48,7 @@ def calibrate(
     networks: Mapping[str, tuple[Path | str, str]],
     output: Path | str,
     numbers_json: Path | str,
+    metrics_csv: Path | str,
     *,
     name: str,
     bins: int,
@@ -67,6 +69,8 @@ def calibrate(
     numbers_json
         Numbers for the report, behind ``calibration.<name>.``: ``<network>.<scaling>.<metric>``,
         ``<network>.temperature`` ("none" where there is no best one), ``identity.<case>.<what>``, ``photographs.*``.
+    metrics_csv
+        The same as rows of the table of measurements: ``calibration.<scaling>.<metric>``, ``temperature``, as shares.
     name
         Of the entry in the configuration.
     bins
@@ -83,12 +87,16 @@ def calibrate(
     numbers: dict[str, Any] = {"bins": entry(bins, source=source)}
     tables: list[list[Any]] = []
     temperatures = []
+    measures: dict[str, dict[str, float | None]] = {}
     for each, (weights, architecture) in networks.items():
         model = load_weights(build_model(architecture), weights).eval()
         fit_on = _scores(model, digits.validation_images), torch.from_numpy(digits.validation_labels)
         judged_on = _scores(model, digits.test_images), torch.from_numpy(digits.test_labels)
         temperature, scaled = scalings(*fit_on, judged_on[0], what=each)
-        numbers |= _numbers(each, scaled, judged_on[1], bins, source)
+        measured = _measured(scaled, judged_on[1], bins)
+        measures[each] = {"temperature": temperature}
+        measures[each] |= {f"calibration.{key}": value for key, value in measured.items()}
+        numbers |= _numbers(each, measured, source)
         numbers[f"{each}.temperature"] = entry(temperature, decimals=4, source=source)
         numbers[f"{each}.fitted_on"] = entry(len(fit_on[1]), source=source)
         numbers[f"{each}.judged_on"] = entry(len(judged_on[1]), source=source)
@@ -120,6 +128,7 @@ def calibrate(
         scales={"model": list(networks), "scaling": list(SCALINGS), "when": ["before", "after"]},
     )
     numbers |= {f"photographs.{key}": value for key, value in words["numbers"].items()}
+    write_measures(measures, metrics_csv)
     write_json(numbers_json, {f"calibration.{name}.{key}": value for key, value in numbers.items()})
 
 
@@ -145,16 +154,27 @@ def scalings(held_out: Tensor, labels: Tensor, scores: Tensor, *, what: str) -> 
     return temperature, scaled
 
 
-def _numbers(network: str, scaled: Mapping[str, Tensor], labels: Tensor, bins: int, source: str) -> dict[str, Any]:
-    numbers = {}
+def _measured(scaled: Mapping[str, Tensor], labels: Tensor, bins: int) -> dict[str, float]:
+    """Each of :data:`METRICS` of each calibration, behind its name."""
+    measured: dict[str, float] = {}
     for scaling, scores in scaled.items():
         table = reliability(scores, labels, bins)
         right = float((scores.argmax(1) == labels).double().mean())
-        measured = {"nll": (nll(scores, labels), 4, ""), "brier": (brier(scores, labels), 4, "")}
-        measured |= {"accuracy": (100 * right, 2, "%"), "ece": (100 * table.expected_error, 2, "%")}
-        measured |= {"mce": (100 * table.largest_error, 1, "%")}
-        for metric, (value, decimals, unit) in measured.items():
-            numbers[f"{network}.{scaling}.{metric}"] = entry(value, decimals=decimals, unit=unit, source=source)
+        values = (right, nll(scores, labels), brier(scores, labels), table.expected_error, table.largest_error)
+        measured |= {f"{scaling}.{metric}": value for metric, value in zip(METRICS, values, strict=True)}
+    return measured
+
+
+_DECIMALS = {"accuracy": 2, "nll": 4, "brier": 4, "ece": 2, "mce": 1}
+_SHARES = {"accuracy", "ece", "mce"}
+
+
+def _numbers(network: str, measured: Mapping[str, float], source: str) -> dict[str, Any]:
+    numbers = {}
+    for key, value in measured.items():
+        metric = key.rpartition(".")[2]
+        size, unit = (100 * value, "%") if metric in _SHARES else (value, "")
+        numbers[f"{network}.{key}"] = entry(size, decimals=_DECIMALS[metric], unit=unit, source=source)
     return numbers
 
 
@@ -205,7 +225,7 @@ def _photographs(
     scaled = {"none": scores[~half], "temperature": scores[~half] / temperature}
     numbers = {
         key.removeprefix("photograph."): value
-        for key, value in _numbers("photograph", scaled, labels[~half], bins, source).items()
+        for key, value in _numbers("photograph", _measured(scaled, labels[~half], bins), source).items()
     }
     chosen = torch.linspace(0, int((~half).sum()) - 1, settings["shown"]).round().long()
     shown = pixels[~half][chosen]

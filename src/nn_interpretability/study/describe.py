@@ -32,6 +32,7 @@ class Description:
 
 RELEVANCE = "relevance (logits)"
 GRADIENT = "gradient (logits per unit of brightness)"
+MULTIPLIER = "multiplier (logits per unit of brightness)"
 RECONSTRUCTION = "reconstruction"
 CLASS_MAP = {"cam": "class activation (logits)", "grad_cam": "Grad-CAM"}
 
@@ -50,6 +51,16 @@ _COMPOSITES = {
 }
 """Rules after the first layer, from input to output; the first has zᴮ."""
 
+
+_MODES = {
+    "no_rule": "NoRule",
+    "rescale": "Rescale",
+    "reveal_cancel": "RevealCancel",
+    "linear": "Linear",
+    "linear_rescale": "LinearRescale",
+    "linear_reveal_cancel": "LinearRevealCancel",
+}
+"""DeepLIFT's modes as the study wrote them."""
 
 _SYMBOLS = {"epsilon": "ε", "gamma": "γ", "z_box": "zᴮ", "z_plus": "z+"}
 
@@ -142,6 +153,29 @@ def _describe_deeplift(_: str, parameters: Mapping[str, Any], __: Sequence[str])
     return Description(f"DeepLIFT, {rule}", words, RELEVANCE)
 
 
+def _describe_deeplift_mode(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    heading = f"DeepLIFT, {_MODES[parameters['mode']]}"
+    return Description(heading, f"from {_shade(parameters.get('reference', 0))}", RELEVANCE)
+
+
+def _describe_deeplift_as_published(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    return Description(f"DeepLIFT, {_MODES[parameters['mode']]}", "multipliers from black", MULTIPLIER)
+
+
+def _describe_lrp_transposed(method: str, parameters: Mapping[str, Any], _: Sequence[str]) -> Description:
+    published = method.endswith("published")
+    words = ["pooling as average" + (", not divided" if published else "")] if parameters.get("pooling") else []
+    if published and parameters.get("random_biases", True):
+        words.append("random biases")
+    return Description("LRP-0 by transposed layers", ", ".join(words), RELEVANCE)
+
+
+def _describe_training_mode(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) -> Description:
+    inner = parameters.get("of", {})
+    base = describe(inner.get("method", "gradient"), inner.get("parameters", {}), layers=layers)
+    return replace(base, settings=", ".join(filter(None, [base.settings, "in training mode"])))
+
+
 def _shade(reference: Any) -> str:
     """A reference in words: a number is a shade of grey."""
     if not isinstance(reference, (int, float)):
@@ -216,12 +250,12 @@ def _short(rule: Any) -> str:
 def _stabilizer(symbol: str, value: Any) -> str:
     settings = value if isinstance(value, Mapping) else {"absolute": value}
     sizes = [f"{settings['rms']:g} rms"] if "rms" in settings else []
-    sizes += [_power(settings["absolute"])] if "absolute" in settings else []
+    sizes += [in_powers(settings["absolute"])] if "absolute" in settings else []
     return f"{symbol} = {' + '.join(sizes)}" + (", unsigned" if settings.get("signed", True) is False else "")
 
 
-def _power(value: float) -> str:
-    """``1e-09`` as ``10⁻⁹``, other numbers as they are."""
+def in_powers(value: float) -> str:
+    """``1e-09`` as ``10⁻⁹``, ``2e+04`` as ``2 × 10⁴`` if it is printed so, other numbers as they are."""
     mantissa, _, exponent = f"{value:g}".partition("e")
     if not exponent:
         return mantissa
@@ -242,10 +276,15 @@ _DESCRIBED: Mapping[str, Callable[[str, Mapping[str, Any], Sequence[str]], Descr
     "cam": _describe_class_map,
     "deconvolution": _describe_deconvolution,
     "deeplift": _describe_deeplift,
+    "deeplift_as_published": _describe_deeplift_as_published,
+    "deeplift_mode": _describe_deeplift_mode,
     "grad_cam": _describe_class_map,
     "integrated_gradients": _describe_integrated_gradients,
     "lrp": _describe_lrp,
+    "lrp_transposed": _describe_lrp_transposed,
+    "lrp_transposed_as_published": _describe_lrp_transposed,
     "occlusion": _describe_occlusion,
     "smoothgrad": _describe_smoothgrad,
+    "training_mode_left_on": _describe_training_mode,
 }
 """Methods whose settings need words of their own."""

@@ -25,6 +25,7 @@ from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import write_json
+from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.uncertainty.evidential import opinion
 
@@ -56,6 +57,7 @@ def measure_evidence(
     networks: Mapping[str, Network],
     output: Path | str,
     numbers_json: Path | str,
+    metrics_csv: Path | str,
     *,
     name: str,
     pictures: int,
@@ -79,6 +81,8 @@ def measure_evidence(
         abstention that counted as an error would flatter it) and whether a picture is foreign (``turned``,
         ``shuffled``, ``other_source``); "none" where all are right, or all wrong. Behind ``evidence.<name>.``: ``n``
         and ``n.<question>``, the pictures of each kind.
+    metrics_csv
+        The same areas as rows of the table of measurements: ``auroc.<question>``.
     name
         Of the entry in the configuration.
     pictures
@@ -95,7 +99,7 @@ def measure_evidence(
     source = f"evidence/{name}.h5"
     numbers: dict[str, Any] = {"n": entry(len(images), source=source)}
     numbers |= {f"n.{kind}": entry(len(found), source=source) for kind, found in foreign.items()}
-    of_turned = {}
+    of_turned, measures = {}, {}
     for each, network in networks.items():
         model = load_weights(build_model(network.architecture), network.weights).eval()
         of_turned[each] = ask(model, torch.from_numpy(turned.arrays["images"].values), evidential=network.evidential)
@@ -106,12 +110,14 @@ def measure_evidence(
             abroad = ask(model, _pixels(found), evidential=network.evidential)
             uncertainty = torch.cat([at_home.uncertainty, abroad.uncertainty])
             measured[kind] = area(uncertainty, torch.arange(len(uncertainty)) >= len(images))
+        measures[each] = {f"auroc.{kind}": value for kind, value in measured.items()}
         numbers[f"{each}.errors"] = entry(int(wrong.sum()), source=source)
         numbers |= {f"{each}.auroc.{kind}": entry(value, decimals=3, source=source) for kind, value in measured.items()}
     if "other_source" not in foreign:
         numbers |= {f"{each}.auroc.other_source": entry(None, source=source) for each in networks}
         numbers["n.other_source"] = entry(0, source=source)
     _write_turned(Path(output), turned, of_turned, networks, provenance)
+    write_measures(measures, metrics_csv)
     write_json(numbers_json, {f"evidence.{name}.{key}": value for key, value in numbers.items()})
 
 

@@ -75,6 +75,24 @@ def explain_picture(
     return entry.build(network, options).interpret(images, target), pixels
 
 
+def class_names(model: str, classes: int) -> Sequence[str] | None:
+    """The names of a model's classes, where torchvision has them: of a classifier with the classes of ImageNet.
+
+    Parameters
+    ----------
+    model
+        As for :func:`explain_picture`.
+    classes
+        Number of classes of the explained model.
+    """
+    if not model.startswith("torchvision:"):
+        return None
+    from torchvision.models import get_model_weights
+
+    names: Sequence[str] = next(iter(get_model_weights(model.removeprefix("torchvision:")))).meta["categories"]
+    return names if len(names) == classes else None
+
+
 def _network(name: str) -> nn.Module:
     if not name.startswith("torchvision:"):
         if name not in architectures():

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.plotting.curves_data import write_curves
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.scatter_data import write_scatter
 from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.plotting.uncertainty_data import write_curve, write_reliability
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
+from nn_interpretability.study.differences import difference_group
+from nn_interpretability.study.fluctuation import gradient_path
 from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
 from nn_interpretability.study.pass_figures import dropout_maps, pass_scatter, passes_by_class, uncertainty_maps
@@ -54,12 +57,14 @@ def assemble(
         each row may explain another model), ``overlay_by_row`` (the same, each row on a scale of its own),
         ``reconstructions`` (each row on a scale of its own, each block with its own pictures) ``filters`` (one map
         per filter of a layer, for the first picture), ``occlusion`` (the first panel explains a picture under each
-        position of a window, the others are occlusion maps of that picture) or ``worst_occlusions`` (maps of that
-        picture, and of the three covered ones with the lowest probability of its class), ``turned_maps`` (maps of
-        several models for one picture at several angles, each row on a scale of its own), ``evidence_curve``,
-        ``reliability`` or ``before_and_after`` (of products other than attributions), ``pass_scatter``,
-        ``passes_by_class`` (of the pictures at ``angles``, if given), ``uncertainty_maps`` or ``dropout_maps`` (of
-        merged passes; see :mod:`nn_interpretability.study.pass_figures`).
+        position of a window, the others are occlusion maps of that picture), ``worst_occlusions`` (maps of that
+        picture, and of the three covered ones with the lowest probability of its class), ``difference`` (as ``maps``,
+        and below the first two panels what the second has more than the first, on a scale of its own),
+        ``gradient_path`` (curves of how gradients change from the first picture of a panel to its last),
+        ``turned_maps`` (maps of several models for one picture at several angles, each row on a scale of its own),
+        ``evidence_curve``, ``reliability`` or ``before_and_after`` (of products other than attributions),
+        ``pass_scatter``, ``passes_by_class`` (of the pictures at ``angles``, if given), ``uncertainty_maps`` or
+        ``dropout_maps`` (of merged passes; see :mod:`nn_interpretability.study.pass_figures`).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -92,6 +97,8 @@ _KINDS: Mapping[str, _Kind] = {
     "filters": (filter_group, write_panel_group),
     "occlusion": (occlusion_strip, write_strip),
     "worst_occlusions": (worst_occlusions, write_panel_group),
+    "difference": (difference_group, write_panel_group),
+    "gradient_path": (gradient_path, write_curves),
     "turned_maps": (turned_maps, write_panel_group),
     "evidence_curve": (evidence_curve, write_curve),
     "reliability": (reliability_diagrams, write_reliability),

@@ -14,6 +14,7 @@ from nn_interpretability.storage.hdf5 import Product
 from nn_interpretability.study.rows import (
     blocks_of,
     description_of,
+    on_a_scale_of_its_own,
     one_quantity,
     row_of,
     same_pictures,
@@ -23,22 +24,32 @@ from nn_interpretability.study.rows import (
 
 
 def panel_group(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
-    """Pictures, maps on one colour scale, and headings; see :func:`assemble`."""
+    """Pictures, maps on one colour scale, and headings; see :func:`assemble`.
+
+    A published row that shows another quantity than the panels has a scale of its own, stated with it.
+    """
     first = same_pictures(figure, products)
     described = {name: description_of(product) for name, product in products.items()}
     maps = {name: sum_of_channels(product) for name, product in products.items()}
     limit = scale.symmetric_limit([maps[name] for name in definition["panels"]])
+    quantity = one_quantity(figure, {name: products[name] for name in definition["panels"]})
+
+    def row(name: str) -> MapRow:
+        found = row_of(name, products[name], described[name], maps[name], limit)
+        if described[name].quantity == quantity:
+            return found
+        # the study may have shown something else: then its rows have scales of their own, and say so
+        return on_a_scale_of_its_own(found, scale.symmetric_limit([maps[name]]))
 
     def block(heading: str, names: Sequence[str]) -> Block:
-        rows = (row_of(name, products[name], described[name], maps[name], limit) for name in names)
-        return Block(heading, tuple(rows))
+        return Block(heading, tuple(map(row, names)))
 
     return PanelGroup(
         figure=figure,
         pictures=first.arrays["images"].values,
         label=first.arrays["label"].values,
         blocks=blocks_of(definition, block),
-        quantity=one_quantity(figure, products),
+        quantity=quantity,
         quantile=scale.QUANTILE,
         scale_rule=scale.RULE,
     )

@@ -22,14 +22,14 @@ _TYPES = {"method": "string", "model": "string", "image": "Int64", "class": "Int
 _TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
 
 
-def measure_method(
+def measure_attributions(
     attributions: Mapping[str, Path | str],
     output_csv: Path | str,
     *,
-    models: Sequence[str],
+    models: Mapping[str, str],
     seeds: Mapping[str, int],
 ) -> None:
-    r"""Measure each map of the attribution files of one method.
+    r"""Measure each map of attribution files.
 
     Metrics: ``score`` (what is explained, in logits), ``sum`` of the map, ``completeness_error``
     :math:`|\sum R - f|/|f|` for methods that sum to the score, ``negative_share`` of :math:`|R|`, ``gini`` of
@@ -41,12 +41,12 @@ def measure_method(
     attributions, output_csv
         The file of each attribution, by its name, and the part of the table.
     models, seeds
-        The model that each attribution explains, in the same order, and the seed of each model.
+        The model that each attribution explains, by its name, and the seed of each model.
     """
     frames = [
         frame
-        for (name, path), model in zip(attributions.items(), models, strict=True)
-        for frame in _measure_attribution(path, name=name, model=model, seed=seeds[model])
+        for name, path in attributions.items()
+        for frame in _measure_attribution(path, name=name, model=models[name], seed=seeds[models[name]])
     ]
     _write(output_csv, frames)
 
@@ -69,15 +69,50 @@ def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, s
     return [pd.DataFrame({**identity, "metric": metric, "value": v}) for metric, v in metrics.items()]
 
 
-def measure_model(card_json: Path | str, output_csv: Path | str, *, name: str) -> None:
-    """The quality of a model on test and validation data, from its card: ``test.accuracy``, ``test.nll``, ..."""
-    card = read_json(card_json)
+def measure_models(cards: Mapping[str, Path | str], output_csv: Path | str) -> None:
+    """The quality of models on test and validation data, from their cards: ``test.accuracy``, ``test.nll``, ...
+
+    For evidential networks also ``test.abstentions`` (a count), ``test.mean_uncertainty`` and what else there is.
+
+    Parameters
+    ----------
+    cards, output_csv
+        The card of each model, by its name, and the part of the table.
+    """
+    read = {name: read_json(path) for name, path in cards.items()}
     rows = [
         {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": card[part][metric]}
+        for name, card in read.items()
         for part in ("test", "validation")
         for metric in ("accuracy", "nll", "ece")
     ]
+    rows += [
+        {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": value}
+        for name, card in read.items()
+        for part in ("test", "validation")
+        for metric, value in card[part].get("evidential", {}).items()
+        if value is not None
+    ]
     _write(output_csv, [pd.DataFrame(rows)])
+
+
+def write_measures(measures: Mapping[str, Mapping[str, float | None]], output_csv: Path | str) -> None:
+    """Write measures that belong to a model as a whole; what could not be measured (None) has no row.
+
+    Parameters
+    ----------
+    measures
+        Value by metric, by model.
+    output_csv
+        The part of the table.
+    """
+    rows = [
+        {"model": model, "metric": metric, "value": value}
+        for model, metrics in measures.items()
+        for metric, value in metrics.items()
+        if value is not None
+    ]
+    _write(output_csv, [pd.DataFrame(rows)] if rows else [])
 
 
 def collect(parts: Sequence[Path | str], output_csv: Path | str) -> None:

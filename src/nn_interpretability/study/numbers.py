@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.plotting.data import PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting import curves_data
+from nn_interpretability.plotting.curves_data import Curves, curves_of
+from nn_interpretability.plotting.data import DIFFERENCE, PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
 from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
@@ -58,15 +60,27 @@ def numbers_of_data(record_json: Path | str, output: Path | str, *, source: str 
     write_json(output, {f"data.{key}": entry(value, source=source) for key, value in words.items()})
 
 
-def numbers_of_model(card_json: Path | str, output: Path | str, *, name: str, source: str | None = None) -> None:
-    """Write what a model card says: ``model.<name>.test.accuracy`` and its like."""
-    card = read_json(card_json)
-    source = source or f"models/{name}/card.json"
+def numbers_of_models(cards: Mapping[str, Path | str], output: Path | str) -> None:
+    """Write what model cards say: ``model.<name>.test.accuracy`` and its like.
+
+    Parameters
+    ----------
+    cards, output
+        The card of each model, by its name, and the file to write.
+    """
+    numbers: Numbers = {}
+    for name, path in cards.items():
+        found = _numbers_of_card(read_json(path), f"models/{name}/card.json")
+        numbers |= {f"model.{name}.{key}": value for key, value in found.items()}
+    write_json(output, numbers)
+
+
+def _numbers_of_card(card: Mapping[str, Any], source: str) -> Numbers:
     numbers = {key: entry(card[key], source=source) for key in ("architecture", "parameters", "device")}
     numbers["seed"] = entry(str(card["seed"]), source=source)  # a name, not a quantity: no grouping of digits
     for part in ("test", "validation"):
         numbers |= {f"{part}.{key}": value for key, value in _quality(card[part], source).items()}
-    write_json(output, {f"model.{name}.{key}": value for key, value in numbers.items()})
+    return numbers
 
 
 def _quality(part: Mapping[str, Any], source: str) -> Numbers:
@@ -97,14 +111,14 @@ def _evidential(part: Mapping[str, Any], source: str) -> Numbers:
     return numbers
 
 
-def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str) -> None:
-    r"""Write what can be said of the attributions of one method: settings, conservation, where relevance went.
+def numbers_of_attributions(attributions: Mapping[str, Path | str], output: Path | str) -> None:
+    r"""Write what can be said of attributions: settings, conservation, where relevance went.
 
-    Keys, each behind ``attribution.<name>.``: ``heading``, ``settings``, ``probe``, ``pictures``; ``background``, the
-    share of :math:`|R|` on pixels of value zero; for methods that sum to the score ``conservation.median`` and
-    ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the pictures; for LRP ``layers``,
-    their names from output to input, and ``layers.<layer>.<part>``, in percent of the score, the mean over the
-    pictures.
+    Keys, each behind ``attribution.<name>.``: ``method``, ``heading``, ``settings``, ``probe``, ``pictures``;
+    ``background``, the share of :math:`|R|` on pixels of value zero; for methods that sum to the score
+    ``conservation.median`` and ``conservation.max``, the relative gap :math:`|\sum_i R_i - f| / |f|` over the
+    pictures; for LRP ``layers``, their names from output to input, and ``layers.<layer>.<part>``, in percent of the
+    score, the mean over the pictures.
     """
     numbers: Numbers = {}
     for name, path in attributions.items():
@@ -116,6 +130,7 @@ def numbers_of_method(attributions: Mapping[str, Path | str], output: Path | str
 def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     words = description_of(product)
     numbers: Numbers = {
+        "method": entry(str(product.params["method"]), source=source),
         "heading": entry(words.heading, source=source),
         "settings": entry(words.settings, source=source),
         "probe": entry(str(product.params.get("probe", "unknown")), source=source),
@@ -140,8 +155,11 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
 
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
-    smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block;
-    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of the first block.
+    smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
+    and ``agreement.<row>.size``, how many times as large the published maps are; ``difference.max`` and
+    ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of a row of the first
+    block from the row above, relative to the largest value there; ``alike.<row>.<other>``, the mean
+    cosine over the pictures between two rows of that block.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -156,6 +174,9 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     if product.params.get("kind") == SCATTER_KIND:
         write_json(output, _numbers_of_scatter(scatter_of(product), source))
         return
+    if product.params.get("kind") == curves_data.KIND:
+        write_json(output, _numbers_of_curves(curves_of(product), source))
+        return
     group = read_figure_data(Path(figure_data_h5))
     source = source or f"figures/data/{group.figure}.h5"
     limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
@@ -164,7 +185,12 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         "quantile": entry(100 * group.quantile, decimals=1, unit="%", source=source),
         "beyond.max": entry(100 * beyond, digits=2, unit="%", source=source),
     }
-    for key, value in {**_agreement(group), **_alike(group)}.items():
+    for key, value in _agreement(group).items():
+        size = key.endswith(".size")
+        numbers[key] = entry(value, source=source, digits=2 if size else None, decimals=None if size else 2)
+    for key, value in {**_difference(group), **_apart(group)}.items():
+        numbers[key] = entry(value, digits=2, source=source)
+    for key, value in _alike(group).items():
         numbers[key] = entry(value, decimals=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
 
@@ -227,6 +253,17 @@ def _numbers_of_scatter(scatter: PassScatter, source: str | None) -> Numbers:
             numbers[f"{place}.{word}"] = entry(int(scatter.top[place, rank]), source=source)
             numbers[f"{place}.{word}_share"] = entry(share, decimals=2, unit="%", source=source)
     return {f"figure.{scatter.figure}.{key}": value for key, value in numbers.items()}
+
+
+def _numbers_of_curves(curves: Curves, source: str | None) -> Numbers:
+    """The facts of each panel; a number of things is a whole one."""
+    source = source or f"figures/data/{curves.figure}.h5"
+    numbers: Numbers = {}
+    for name, facts in curves.facts.items():
+        for key, value in facts.items():
+            number = entry(int(value), source=source) if key == "pieces" else entry(value, decimals=2, source=source)
+            numbers[f"figure.{curves.figure}.{name}.{key}"] = number
+    return numbers
 
 
 def merge_numbers(parts: Sequence[Path | str], output_json: Path | str) -> None:
@@ -348,6 +385,7 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
             continue
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
+        numbers[f"agreement.{one.name}.size"] = float(np.linalg.norm(other.values) / np.linalg.norm(one.values))
     return numbers
 
 
@@ -360,6 +398,23 @@ def _alike(group: PanelGroup) -> dict[str, float]:
         cosines = [cosine(np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()) for a, b in pairs]
         found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
     return found
+
+
+def _difference(group: PanelGroup) -> dict[str, float]:
+    """Where a row of differences is: the largest one, and the same relative to the largest value of the first row."""
+    one, other, *more = group.blocks[0].rows if len(group.blocks[0].rows) > 2 else (None, None)
+    if one is None or other is None or more[0].name != DIFFERENCE:
+        return {}
+    largest = float(np.abs(other.values.astype(np.float64) - one.values).max())
+    return {"difference.max": largest, "difference.relative": largest / float(np.abs(one.values).max())}
+
+
+def _apart(group: PanelGroup) -> dict[str, float]:
+    rows = [row for row in group.blocks[0].rows if row.name != DIFFERENCE]
+    return {
+        f"apart.{row.name}": float(np.abs(row.values - above.values).max() / (np.abs(above.values).max() or 1.0))
+        for above, row in itertools.pairwise(rows)
+    }
 
 
 def _smallest(measure: Callable[[FloatArray, FloatArray], float], one: MapRow, other: MapRow) -> float:

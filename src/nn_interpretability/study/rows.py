@@ -13,7 +13,7 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow
 from nn_interpretability.storage.hdf5 import Product
-from nn_interpretability.study.describe import Description, describe
+from nn_interpretability.study.describe import Description, describe, in_powers
 
 CORRECTED = "Corrected settings"
 PUBLISHED = "Settings as published"
@@ -106,4 +106,11 @@ def relative(maps: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], fl
 
 def sized(row: MapRow, size: float) -> MapRow:
     """The row, with the end of its scale among its settings."""
-    return replace(row, detail=", ".join(filter(None, [row.detail, f"scale ends at {size:.2g}"])))
+    return replace(
+        row, detail=", ".join(filter(None, [row.detail, f"scale ends at {in_powers(float(f'{size:.2g}'))}"]))
+    )
+
+
+def on_a_scale_of_its_own(row: MapRow, limit: float) -> MapRow:
+    """The row with values as they are, its scale's end, and that among its settings."""
+    return sized(replace(row, limit=limit, beyond=scale.share_beyond(row.values, limit)), limit)

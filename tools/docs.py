@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Write the tables in docs/ that are made, not written: all methods, and all methods on classifiers of torchvision."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from torchvision_coverage import CLASSIFIERS, outcomes, page  # noqa: E402
+
+from nn_interpretability.reporting.methods_table import with_methods_table  # noqa: E402
+
+
+def main() -> int:
+    """Write both pages; some minutes."""
+    methods = ROOT / "docs" / "methods.md"
+    methods.write_text(with_methods_table(methods.read_text()))
+    print(f"{methods.relative_to(ROOT)}: the table of methods")
+    found = {}
+    for name in CLASSIFIERS:
+        print(f"docs/torchvision.md: {name}", flush=True)
+        found |= outcomes([name])
+    (ROOT / "docs" / "torchvision.md").write_text(page(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
