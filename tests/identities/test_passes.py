@@ -28,6 +28,7 @@ from nn_interpretability import (
     Occlusion,
     SmoothGrad,
 )
+from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.stochastic.information import (
     evidential_uncertainty,
@@ -203,6 +204,39 @@ def test_all_methods_classes_and_images_see_the_same_passes() -> None:
     assert relative(both.mean[1:], alone.mean) < 1e-12
 
 
+@pytest.mark.parametrize("name", ["LRP, composite", "DeepLIFT, rescale"])
+@pytest.mark.parametrize("products", [ALL[:3], ALL], ids=["summed", "per pass"])
+def test_many_images_are_explained_as_few_are(name: str, products: tuple[str, ...]) -> None:
+    """Blocks of 50 passes take 5 images at a time."""
+    model, images = dropout_cnn(), digits(12)
+    many = cloud(METHODS[name], model, images, 3, passes=6, block=50, products=products, keep_raw=len(products) - 3)
+    few = [cloud(METHODS[name], model, each, 3, passes=6, block=50, products=products) for each in images.split(3)]
+    for product in products:
+        assert relative(getattr(many, product), torch.cat([getattr(each, product) for each in few])) < 1e-9
+    assert torch.equal(many.counts, torch.cat([each.counts for each in few]))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda m: LRP(m, trace=True), lambda m: LRP(m, strict=True), lambda m: DeepLIFT(m, strict=True)]
+)
+def test_methods_with_an_account_or_strict(make: Make) -> None:
+    model, images = dropout_cnn(), digits(3)
+    plain = LRP if isinstance(make(model), LRP) else DeepLIFT
+    assert relative(cloud(make, model, images).mean, cloud(plain, model, images).mean) < 1e-10
+
+
+def test_several_references_are_averaged_over() -> None:
+    model, images = dropout_cnn(), digits(2)
+    references = [torch.zeros(1, 28, 28, dtype=torch.float64), torch.full((1, 28, 28), 0.3, dtype=torch.float64)]
+    found = cloud(lambda m: DeepLIFT(m, reference=references), model, images)
+    each = [cloud(lambda m, r=r: DeepLIFT(m, reference=r), model, images) for r in references]  # type: ignore[misc]
+    assert relative(found.mean, (each[0].mean + each[1].mean) / 2) < 1e-10
+    assert relative(found.score_mean, (each[0].score_mean + each[1].score_mean) / 2) < 1e-10
+    assert relative(found.covariance.flatten(2).sum(dim=2), found.score_variance) < 1e-9
+    with pytest.raises(ConfigError, match="one reference, not 2"):
+        cloud(lambda m: DeepLIFT(m, reference=references), model, images, mutual_information)
+
+
 def test_relevance_passes_an_active_dropout_unchanged() -> None:
     """What dropout receives it hands to the units that are kept, without a factor 1 / (1 - p)."""
     model, images = dropout_cnn(), digits(2)
@@ -253,7 +287,7 @@ def test_independent_masks_are_other_passes_for_each_class() -> None:
 
 
 def chunks(make: Make, size: int, total: int, randomness: Randomness, **options: Any) -> list[Any]:
-    model, images = dropout_cnn(torch.float32), digits(2, torch.float32)
+    model, images = dropout_cnn(torch.float32), digits(1, torch.float32)
     ranges = [(begin, min(begin + size, total)) for begin in range(0, total, size)]
     drawn = [draw_passes(model, images, randomness, *each) for each in ranges]
     return [(each, attribute_passes(make(model), images, each, randomness, "all", **options)) for each in drawn]
@@ -282,7 +316,7 @@ def test_chunks_and_the_order_of_jobs_do_not_change_a_bit(kind: str, products: t
 
 
 def test_the_wrapper_has_the_bits_of_the_jobs() -> None:
-    model, images = dropout_cnn(torch.float32), digits(2, torch.float32)
+    model, images = dropout_cnn(torch.float32), digits(1, torch.float32)
     jobs = merge_passes(chunks(LRP, 100, 130, KINDS["dropout"]), 130)
     for chunk in (50, 250):
         found = MCDropout(LRP(model), passes=130, chunk=chunk, seed=SEED).interpret(images, "all")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from nets import relative
 from passes import linear_net
 from torch import Tensor, nn
 
@@ -103,11 +104,25 @@ def test_scores_and_maps_must_be_of_the_same_passes() -> None:
         Merge().add(drawn, attributed)
 
 
-def test_scores_of_other_hardware_are_refused() -> None:
+def test_other_scores_of_the_same_images_are_refused() -> None:
     (one, first), (two, second) = chunk(0, 10), chunk(10, 20)
     two = replace(two, undisturbed=two.undisturbed + 1e-9)
     with pytest.raises(DataError, match="other scores without dropout"):
         merge_passes([(one, first), (two, second)])
+
+
+def test_chunks_of_another_kind_of_processor_are_merged_and_named_or_refused() -> None:
+    (one, first), (two, second) = chunk(0, 10), chunk(10, 20)
+    two = replace(two, undisturbed=two.undisturbed + 1e-9, device="cuda, some card")
+    with pytest.warns(UserWarning, match="2 kinds of processor.*cuda, some card"):
+        found = merge_passes([(one, first), (two, second)])
+    assert found.coverage["devices"]["cuda, some card"] == 1
+    assert relative(found.mean, merge_passes([chunk(0, 10), chunk(10, 20)]).mean) == 0
+    with pytest.raises(DataError, match="passes 10 to 20 was made on another kind of processor"):
+        merge_passes([(one, first), (two, second)], strict_device=True)
+    other = replace(two, undisturbed=two.undisturbed + 1)
+    with pytest.raises(DataError, match="other scores without dropout"):
+        merge_passes([(one, first), (other, second)])
 
 
 @pytest.mark.parametrize(

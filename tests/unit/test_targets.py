@@ -152,3 +152,16 @@ def test_the_target_of_no_rule_is_decided_once() -> None:
     """Also for scores that tie: the first class, in a batch as alone."""
     tied = torch.zeros(3, 4, dtype=torch.float64)
     assert resolve_target(None, tied).classes.tolist() == [0, 0, 0]
+
+
+def test_several_weightings_at_once_are_several_targets() -> None:
+    scores = torch.tensor([[1.0, 2.0, 4.0], [3.0, 0.0, 1.0]])
+    weights = torch.tensor([[[1.0, 0, 0], [0, 1, -1]], [[0.5, 0, 0.5], [0, 0, 2]]])
+    resolved = resolve_target(weights, scores)
+    assert resolved.stacked
+    assert resolved.starts.shape == (2, 2, 3)
+    assert resolved.scores.T.tolist() == [[1, -2], [2, 2]]
+    for m in range(2):
+        assert torch.equal(resolve_target(weights[:, m], scores).starts[0], resolved.starts[m])
+    with pytest.raises(ConfigError, match="they must agree"):
+        resolve_target(weights[:, :, :2], scores)

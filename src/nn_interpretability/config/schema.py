@@ -295,7 +295,7 @@ def _pass_attribution() -> Schema:
     schema = _object(
         {
             "passes": {"type": "string", "description": "a name under passes"},
-            "method": {"enum": sorted(METHODS), "description": "see nn-interpretability methods"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
             "target": {
                 "enum": ["all", "predicted", "label", *FUNCTIONS],
                 "default": "all",

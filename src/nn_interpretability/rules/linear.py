@@ -319,16 +319,20 @@ class LinearSurrogate(Surrogate):
         if self._ready is None:
             self._ready = self._prepare(inputs)
         rule, leaves, fractions = self._ready
-        pulled = torch.autograd.grad(
-            [output for fraction in fractions for output in fraction.outputs],
-            leaves,
-            [_times(sign, fraction.ratio * gradient) for fraction in fractions for sign in fraction.signs],
-            retain_graph=True,
-            allow_unused=True,
-        )
+        outputs = [output for fraction in fractions for output in fraction.outputs]
+        signals = [_times(sign, fraction.ratio * gradient) for fraction in fractions for sign in fraction.signs]
+        pulled = self._back(outputs, leaves, signals)
         if self._recorder is not None:
             self._account(self._recorder, rule, fractions, gradient, leaves, pulled)
         return (*pulled, *([None] * (len(inputs) - len(leaves))))
+
+    def _back(
+        self, outputs: Sequence[Tensor], leaves: Sequence[Tensor], signals: Sequence[Tensor]
+    ) -> Sequence[Tensor | None]:
+        """The gradients of the outputs at the leaves."""
+        if self.operation.kind == "linear" and len(outputs) == len(leaves) == 1 and outputs[0] is self.local_output:
+            return [signals[0] @ self.operation.weight]  # without the detour of a nested backward pass
+        return torch.autograd.grad(outputs, leaves, signals, retain_graph=True, allow_unused=True)
 
     def _prepare(self, inputs: Sequence[Tensor]) -> tuple[LinearRule, list[Tensor], list[_Fraction]]:
         rule = self._choose()

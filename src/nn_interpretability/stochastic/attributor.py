@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.draws import BlockDraws
-from nn_interpretability.stochastic.sampler import Block, Sampler, blocks
+from nn_interpretability.stochastic.sampler import Block, Sampler, blocks, device_of
 from nn_interpretability.targets import Target, for_images, resolve_target
 
 SUMMED = ("mean", "covariance", "by_predicted_class", "target_by_predicted_class")
@@ -85,7 +86,7 @@ class _Scored:
     logits
         Of the passes that count.
     base
-        Explained score without dropout and noise, ``(n, T)``, float64.
+        Explained score without dropout and noise, ``(n, T)``, float64; 0 where no product needs it.
     center
         Map without dropout and noise, ``(n, T, ...)``, float64; None where no variance is asked for.
     """
@@ -197,15 +198,16 @@ class Attributor:
                 "products": sorted(self.products),
                 "keep_raw": self.keep_raw,
             },
+            device=device_of(self.sampler.images),
             coverage={**self._coverage, "passes": self.sampler.coverage()},
         )
 
     def _without_randomness(self, target: PassTarget) -> tuple[Tensor, Tensor]:
-        """Explained score ``(N, T)`` and map ``(N, T, ...)``, float64, that deviations are taken from."""
+        """Explained score ``(N, T)`` and map ``(N, T, ...)``, float64, that deviations are taken from, if any are."""
         images = self.sampler.images
-        if not target.fixed:
-            zero = torch.zeros(len(images), 1, dtype=torch.float64, device=images.device)
-            return zero, zero.reshape(-1, 1, *([1] * (images.dim() - 1)))
+        if not target.fixed or not {"covariance", "variance"} & set(self.products):
+            zero = torch.zeros(*target.starts.shape[-3:-1], dtype=torch.float64, device=images.device)
+            return zero, zero.reshape(*zero.shape, *([1] * (images.dim() - 1)))
         if self._undisturbed is None:
             result = self.method.explain(images, target.starts, None)
             self._undisturbed = result.score.double(), result.values.double()
@@ -323,12 +325,13 @@ class Attributor:
         return _padded(scores, len(scored.starts))
 
     def _compare(self, scored: _Scored) -> None:
-        """Explain the first block both ways; passes are born at the input if anything goes wrong, or differs."""
+        """Explain two passes both ways; passes are born at the input if anything goes wrong, or differs."""
         self._compared = True
         sampler = self.sampler
-        scored = replace(scored, draws=BlockDraws(scored.draws.passes))
+        sampler.check(BlockDraws(scored.draws.passes))
+        two: dict[str, Any] = {name: getattr(scored, name)[:2] for name in ("starts", "predicted", "counted", "logits")}
+        scored = replace(scored, draws=BlockDraws(scored.draws.passes[:2]), **two)
         try:
-            sampler.check(scored.draws)
             if not sampler.late:
                 return
             late = self._late(scored).sums["mean"]

@@ -25,6 +25,8 @@ class DrawnPasses:
         Of the numbers drawn in each block, SHA-256; none where the numbers themselves are handed on.
     identity
         What chunks must agree on: digests of weights and images, the key of the random numbers, the block.
+    device
+        The kind of processor, see :func:`~nn_interpretability.stochastic.sampler.device_of`.
     coverage
         How passes were computed.
     """
@@ -35,6 +37,7 @@ class DrawnPasses:
     undisturbed: Tensor
     digests: tuple[str, ...]
     identity: Mapping[str, Any]
+    device: str
     coverage: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -62,13 +65,15 @@ class AttributedPasses:
         Explained score of each pass, as the method has it (a difference, where it has a reference), ``(passes, N, T)``,
         float64.
     base
-        Explained score without dropout and noise, ``(N, T)``, float64.
+        Explained score without dropout and noise, ``(N, T)``, float64; 0 where no product needs it.
     fixed
         Whether all passes have the same start signal; False for a function of all passes.
     stacked
         Whether the results keep the axis for classes.
     classes
         The explained class of each image; None where it was not one class.
+    device
+        The kind of processor.
     coverage
         The method's coverage log.
     """
@@ -83,4 +88,5 @@ class AttributedPasses:
     fixed: bool
     stacked: bool
     classes: Tensor | None
+    device: str
     coverage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -45,6 +45,7 @@ def save_drawn(drawn: DrawnPasses, path: Path | str, *, provenance: Mapping[str,
         "end": drawn.end,
         "digests": list(drawn.digests),
         "identity": dict(drawn.identity),
+        "device": drawn.device,
         "coverage": dict(drawn.coverage),
     }
     scales = {"pass": np.arange(drawn.begin, drawn.end)}
@@ -70,6 +71,7 @@ def load_drawn(path: Path | str) -> DrawnPasses:
         _tensor(product, "undisturbed"),
         tuple(params["digests"]),
         params["identity"],
+        params["device"],
         params["coverage"],
     )
 
@@ -99,6 +101,7 @@ def save_attributed(
         "begin": attributed.begin,
         "end": attributed.end,
         "identity": dict(attributed.identity),
+        "device": attributed.device,
         "fixed": attributed.fixed,
         "stacked": attributed.stacked,
         "coverage": {name: dict(value) for name, value in attributed.coverage.items()},
@@ -133,6 +136,7 @@ def load_attributed(path: Path | str) -> AttributedPasses:
         stacked=params["stacked"],
         classes=maybe("explained_class"),
         identity=params["identity"],
+        device=params["device"],
         coverage=params["coverage"],
     )
 

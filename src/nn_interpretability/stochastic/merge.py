@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +16,7 @@ from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.result import PassesAttribution
 from nn_interpretability.stochastic.sampler import differing
 
+_ROUNDING = 1e-3  # of the largest score: what processors may differ by
 _SELF = ("method", "parameters", "target", "products", "keep_raw")
 
 
@@ -23,10 +27,15 @@ class Merge:
     ----------
     passes
         How many passes there should be in the end; None for as many as come.
+    strict_device
+        Refuse chunks of different kinds of processor. Else they are merged, with a warning, and the coverage log of the
+        result says which there were.
     """
 
-    def __init__(self, passes: int | None = None) -> None:
+    def __init__(self, passes: int | None = None, *, strict_device: bool = False) -> None:
         self._expected, self._end = passes, 0
+        self._strict_device = strict_device
+        self._devices: Counter[str] = Counter()
         self._identity: Mapping[str, Any] | None = None
         self._sums: dict[str, Tensor] = {}
         self._logits: list[Tensor] = []
@@ -54,13 +63,7 @@ class Merge:
             raise DataError(f"{name} was explained with other {' and other '.join(wrong)} than it was drawn with.")
         if self._identity is not None and (wrong := differing(attributed.identity, self._identity)):
             raise DataError(f"{name} was made with other {' and other '.join(wrong)} than the chunks before it.")
-        last, undisturbed = self._last, self._undisturbed
-        if (
-            last is not None
-            and undisturbed is not None
-            and not (torch.equal(drawn.undisturbed, undisturbed) and torch.equal(attributed.base, last.base))
-        ):
-            raise DataError(f"{name} has other scores without dropout than the chunks before it: other hardware?")
+        self._fits(drawn, attributed, name)
         self._follows(drawn, name)
         self._identity, self._undisturbed, self._end = attributed.identity, drawn.undisturbed, drawn.end
         for product, sums in attributed.sums.items():
@@ -72,6 +75,19 @@ class Merge:
         if attributed.raw is not None:
             self._raw.append(attributed.raw)
         self._last = attributed
+
+    def _fits(self, drawn: DrawnPasses, attributed: AttributedPasses, name: str) -> None:
+        """Scores without randomness are the same in all chunks, to rounding if processors differ."""
+        self._devices.update([drawn.device, attributed.device])
+        several = len(self._devices) > 1
+        if several and self._strict_device:
+            raise DataError(f"{name} was made on another kind of processor: {', '.join(sorted(self._devices))}.")
+        if self._last is None or self._undisturbed is None:
+            return
+        for found, expected in ((drawn.undisturbed, self._undisturbed), (attributed.base, self._last.base)):
+            allowed = _ROUNDING * float(expected.abs().max()) if several else 0.0
+            if found.shape != expected.shape or float((found - expected).abs().max()) > allowed:
+                raise DataError(f"{name} has other scores without dropout and noise than the chunks before it.")
 
     def _follows(self, drawn: DrawnPasses, name: str) -> None:
         block = drawn.identity["block"]
@@ -99,11 +115,18 @@ class Merge:
                 missing if self._end < self._expected else f"There are {self._end} passes, not {self._expected}."
             )
         raw = torch.cat(self._raw) if self._raw else None
-        return assemble(torch.cat(self._logits), undisturbed, self._sums, torch.cat(self._scores), raw, last)
+        found = assemble(torch.cat(self._logits), undisturbed, self._sums, torch.cat(self._scores), raw, last)
+        if len(self._devices) > 1:
+            warnings.warn(
+                f"The passes were computed on {len(self._devices)} kinds of processor, so their bits depend on which "
+                f"job ran where: {', '.join(sorted(self._devices))}.",
+                stacklevel=2,
+            )
+        return replace(found, coverage={**found.coverage, "devices": dict(sorted(self._devices.items()))})
 
 
 def merge_passes(
-    chunks: Iterable[tuple[DrawnPasses, AttributedPasses]], passes: int | None = None
+    chunks: Iterable[tuple[DrawnPasses, AttributedPasses]], passes: int | None = None, *, strict_device: bool = False
 ) -> PassesAttribution:
     """Merge chunks that come in any order; see :class:`Merge`.
 
@@ -112,7 +135,7 @@ def merge_passes(
     DataError
         If they do not tile the passes from 0, or do not belong together.
     """
-    merge = Merge(passes)
+    merge = Merge(passes, strict_device=strict_device)
     for drawn, attributed in sorted(chunks, key=lambda chunk: (chunk[0].begin, chunk[0].end)):
         merge.add(drawn, attributed)
     return merge.result()

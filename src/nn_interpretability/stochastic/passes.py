@@ -24,7 +24,7 @@ from nn_interpretability.methods.base import Method
 from nn_interpretability.stochastic.attributor import PRODUCTS, Attributor
 from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.draws import BlockDraws
-from nn_interpretability.stochastic.sampler import Randomness, Sampler, blocks, differing, identity_of
+from nn_interpretability.stochastic.sampler import Randomness, Sampler, blocks, device_of, differing, identity_of
 from nn_interpretability.targets import Target
 
 BLOCK = 50
@@ -81,7 +81,7 @@ def drawn_from(
         undisturbed = sampler.undisturbed()
         logits = torch.cat([sampler.scores(each) for each in draws])[: end - begin]
     identity = sampler.identity(block) | {"numbering": list(numbering)}
-    return DrawnPasses(begin, end, logits, undisturbed, (), identity, sampler.coverage())
+    return DrawnPasses(begin, end, logits, undisturbed, (), identity, device_of(sampler.images), sampler.coverage())
 
 
 def attribute_passes(

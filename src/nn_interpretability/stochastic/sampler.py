@@ -20,7 +20,8 @@ from nn_interpretability.stochastic.pooling import QuickPooling
 Scale = Literal["absolute", "range", "std"]
 
 _ROWS = 250  # larger batches of small images fall out of the cache
-_TOLERANCE = 1e3  # units in the last place, of the largest score, that two ways to compute scores may differ by
+_TOLERANCE = 1e4  # units in the last place, of the largest score, that two ways to compute scores may differ by
+_TENSOR_FLOAT = 1e-2  # the same for GPUs, relative, which may multiply in a shorter format
 
 
 @dataclass(frozen=True)
@@ -209,9 +210,10 @@ class Sampler:
         where = "born at the first dropout" if self.late else f"born at the input: {self.reason}"
         return {where: 1, **{f"left alone: {name}": 1 for name in self.left}}
 
-    def parts(self, block: int, images: int | None = None) -> Iterator[slice]:
-        """Which of the images (or of so many others) go together: as many as fit into moderate batches."""
-        count, together = len(self.images) if images is None else images, max(1, _ROWS // block)
+    def parts(self, block: int, count: int | None = None) -> Iterator[slice]:
+        """Which images go together, of all or of the first so many: as many as fit into moderate batches."""
+        together = max(1, _ROWS // block)
+        count = len(self.images) if count is None else count
         for begin in range(0, count, together):
             yield slice(begin, min(begin + together, count))
 
@@ -291,7 +293,10 @@ class Sampler:
 
 def _alike(found: Tensor, expected: Tensor) -> bool:
     """Whether scores differ by no more than rounding."""
-    allowed = _TOLERANCE * torch.finfo(expected.dtype).eps * float(expected.abs().max())
+    allowed = _TOLERANCE * torch.finfo(expected.dtype).eps
+    if expected.device.type == "cuda" and expected.dtype != torch.float64:
+        allowed = max(allowed, _TENSOR_FLOAT)
+    allowed *= float(expected.abs().max())
     return found.shape == expected.shape and float((found - expected).abs().max()) <= allowed
 
 
@@ -314,6 +319,13 @@ def identity_of(model: nn.Module, images: Tensor, randomness: Randomness, block:
         "randomness": randomness.describe(),
         "block": block,
     }
+
+
+def device_of(images: Tensor) -> str:
+    """The kind of processor that works on the images: results of two kinds differ by rounding."""
+    if images.device.type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name(images.device)}"
+    return f"cpu, {torch.backends.cpu.get_cpu_capability()}" if images.device.type == "cpu" else images.device.type
 
 
 def differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
