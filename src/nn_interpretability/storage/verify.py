@@ -17,7 +17,17 @@ __all__ = ["SCHEMAS", "Problem", "verify"]
 
 #: The layouts of HDF5 products that this version of the package knows.
 SCHEMAS = frozenset(
-    {"attribution/1", "digits/1", "figure/1", "pass_attribution/1", "pass_sums/1", "passes/1", "probe/1"}
+    {
+        "attribution/1",
+        "calibration/1",
+        "digits/1",
+        "evidence/1",
+        "figure/1",
+        "pass_attribution/1",
+        "pass_sums/1",
+        "passes/1",
+        "probe/1",
+    }
 )
 
 _NO_PRODUCTS = {"logs", "benchmarks"}
