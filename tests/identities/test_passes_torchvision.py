@@ -54,3 +54,26 @@ def test_kinds_of_dropout(kind: str, make: Any) -> None:
     assert relative(late.mean, rows.mean) < 1e-10
     if make is DeepLIFT:
         assert relative(rows.mean.flatten(1).sum(dim=1), rows.score_mean) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m: LRP(m, rule="gamma", input_rule="z_box", input_bounds=(0, 1)),
+        lambda m: LRP(m, rule="z_plus", input_rule="w2"),
+        DeepLIFT,
+    ],
+    ids=["z-box", "w2", "DeepLIFT"],
+)
+def test_dropout_of_the_pixels(make: Any) -> None:
+    """Passes are born in front of the first layer, and so are the bounds of its pixels."""
+    model = net(
+        lambda m, x: m.b(functional.relu(m.a(functional.dropout2d(functional.dropout(x, 0.3), 0.2))).flatten(1)),
+        a=nn.Conv2d(2, 3, 3),
+        b=nn.Linear(48, 3),
+    )
+    images = torch.rand(3, 2, 6, 6, dtype=torch.float64)
+    late, rows = both_ways(make, model, images)
+    assert late.coverage["passes"] == {"born at the first dropout": 1}
+    assert relative(late.mean, rows.mean) < 1e-10
+    assert relative(late.by_predicted_class, rows.by_predicted_class) < 1e-10

@@ -99,6 +99,16 @@ def test_rates_at_both_ends(rate: float) -> None:
     assert bool((found == 0).all()) == (rate == 1)
 
 
+def test_dropout_that_is_always_on_follows_the_keys_too_and_is_off_where_nothing_is_to_be_random() -> None:
+    model = net(lambda m, x: m.b(functional.dropout(m.a(x), 0.4)), a=nn.Linear(6, 8), b=nn.Linear(8, 3))
+    images = torch.rand(2, 6, dtype=torch.float64)
+    found = MCDropout(Gradient(model), passes=4, block=2, seed=3).interpret(images, "all")
+    assert relative(found.logits[1], model.b(model.a(images) * mask(3, 0, 1, (8,), 0.4))) < 1e-12
+    assert torch.equal(found.undisturbed, model.b(model.a(images)).detach())
+    again = MCDropout(Gradient(model), passes=4, block=2, seed=3).interpret(images, "all")
+    assert torch.equal(found.covariance, again.covariance)
+
+
 def test_sources_are_numbered_in_order_and_have_masks_of_their_own() -> None:
     model = net(lambda m, x: functional.dropout(functional.dropout(x, 0.5), 0.5), a=nn.Linear(1, 1))
     images = torch.ones(1, 64, dtype=torch.float64)

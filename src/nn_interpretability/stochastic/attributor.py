@@ -209,7 +209,9 @@ class Attributor:
             zero = torch.zeros(*target.starts.shape[-3:-1], dtype=torch.float64, device=images.device)
             return zero, zero.reshape(*zero.shape, *([1] * (images.dim() - 1)))
         if self._undisturbed is None:
-            result = self.method.explain(images, target.starts, None)
+            still = self.sampler.still()
+            method = self.method if still is self.sampler.model else self.method.on(still)
+            result = method.explain(images, target.starts, None)
             self._undisturbed = result.score.double(), result.values.double()
         return self._undisturbed
 

@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -56,11 +56,41 @@ class Found:
     left: list[str] = field(default_factory=list)
 
 
-class Randomised(nn.Module):
+class _Lookalike(nn.Module):
+    """Looks like a model: the same names of modules and parameters, the same flags."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._given: tuple[nn.Module] = (model,)  # in a tuple, so that it does not become a child
+
+    def named_modules(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Module]]:
+        """Those of the model."""
+        yield from self._given[0].named_modules(*args, **kwargs)
+
+    def named_children(self) -> Iterator[tuple[str, nn.Module]]:
+        """Those of the model."""
+        return self._given[0].named_children()
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets the model's own flags."""
+        self._given[0].train(mode)
+        return self
+
+
+class Undisturbed(_Lookalike):
+    """A model whose dropouts are all off, also those that a function call switches on whatever the training flag."""
+
+    def forward(self, images: Tensor) -> Any:
+        """The model's scores."""
+        with _NoDropoutMode():
+            return self._given[0](images)
+
+
+class Randomised(_Lookalike):
     """A model whose dropouts are active, for a block of passes at once.
 
-    Looks like the model itself: the same names of modules and parameters. Rows in: ``(groups, passes, images)``, or
-    with passes born late ``(groups, images)``; rows out: ``(groups, passes, images)``.
+    Rows in: ``(groups, passes, images)``, or with passes born late ``(groups, images)``; rows out: ``(groups, passes,
+    images)``.
 
     Parameters
     ----------
@@ -88,10 +118,9 @@ class Randomised(nn.Module):
         late: bool = False,
         stochastic_depth: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(model)
         self.found = Found()
         self.rows_per_image = len(draws.passes) if late else 1
-        self._given: tuple[nn.Module] = (model,)  # in a tuple, so that it does not become a child
         self._seed, self._draws, self._images = seed, draws, images
         self._late, self._stochastic_depth = late, stochastic_depth
 
@@ -107,19 +136,6 @@ class Randomised(nn.Module):
         mode = _DropoutMode(layout, self._seed, self._draws, self.found)
         with _depth_dropped(model, mode, self._stochastic_depth, self.found), mode:
             return model(images)
-
-    def named_modules(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Module]]:
-        """Those of the model."""
-        yield from self._given[0].named_modules(*args, **kwargs)
-
-    def named_children(self) -> Iterator[tuple[str, nn.Module]]:
-        """Those of the model."""
-        return self._given[0].named_children()
-
-    def train(self, mode: bool = True) -> Randomised:
-        """Sets the model's own flags."""
-        self._given[0].train(mode)
-        return self
 
 
 @dataclass
@@ -144,6 +160,14 @@ class _Layout:
         raise ShapeSurpriseError(
             f"a dropout works on {rows} rows, which are not {self.images} images in {self.passes} passes"
         )
+
+
+class _NoDropoutMode(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        values = first_input(args, kwargs or {}) if function_name(func) in DROPOUT else None
+        return func(*args, **(kwargs or {})) if values is None else values
 
 
 class _DropoutMode(TorchFunctionMode):

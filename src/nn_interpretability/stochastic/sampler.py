@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nn_interpretability.engine.forward import check_scores
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.draws import INPUT_NOISE, BlockDraws
-from nn_interpretability.stochastic.dropout import Randomised, require_dropout
+from nn_interpretability.stochastic.dropout import Randomised, Undisturbed, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
 from nn_interpretability.stochastic.pooling import QuickPooling
 
@@ -231,6 +231,10 @@ class Sampler:
             stochastic_depth=dropout.stochastic_depth,
         )
 
+    def still(self) -> nn.Module:
+        """The model without dropout."""
+        return self.model if self.randomness.dropout is None else Undisturbed(self.model)
+
     def rows(self, images: Tensor, draws: BlockDraws, *, noisy: bool = True) -> Tensor:
         """What enters the model: rows ``(passes, images)``, or the images where passes are born late."""
         if self.randomness.noise is not None and noisy:
@@ -239,8 +243,9 @@ class Sampler:
 
     def undisturbed(self) -> Tensor:
         """Scores ``(N, K)`` without dropout and noise."""
+        still = self.still()
         with torch.no_grad():
-            return torch.cat([check_scores(self.model(part.clone()), part) for part in self.images.split(_ROWS)])
+            return torch.cat([check_scores(still(part.clone()), part) for part in self.images.split(_ROWS)])
 
     def scores(self, draws: BlockDraws, images: Tensor | None = None) -> Tensor:
         """Scores ``(passes, N, K)``; of other images without noise, such as references, if given."""
