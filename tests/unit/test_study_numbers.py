@@ -194,3 +194,19 @@ def test_maps_of_other_pictures_are_not_compared(tmp_path: Path) -> None:
     assemble("fig08", paths, tmp_path / "f.h5", definition=definition, provenance={})
     numbers.numbers_of_figure(tmp_path / "f.h5", tmp_path / "n.json")
     assert not [key for key in read_json(tmp_path / "n.json") if "agreement" in key]
+
+
+def test_empty_maps_have_no_size_to_compare_with(tmp_path: Path) -> None:
+    nothing, something = np.zeros((3, 8, 8)), waves()
+    logits = np.full((3, 10), -1.0)
+    settings = {"logits": logits, "model": "cnn", "score": [1e-12] * 3}
+    files = {
+        "a": write_attribution(tmp_path / "a.h5", nothing, explained="evidence", **settings),
+        "a_published": write_attribution(tmp_path / "b.h5", something, explained="predicted", **settings),
+    }
+    definition = {"kind": "turned_maps", "panels": ["a"], "published": ["a_published"]}
+    assemble("fig21", files, tmp_path / "f.h5", definition=definition, provenance={})
+    numbers.numbers_of_figure(tmp_path / "f.h5", tmp_path / "n.json")
+    found = read_json(tmp_path / "n.json")
+    assert found["figure.fig21.agreement.a.cosine"]["value"] == 0
+    assert "figure.fig21.agreement.a.size" not in found

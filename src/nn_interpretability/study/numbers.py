@@ -156,10 +156,10 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
     values beyond the scale; ``agreement.<row>.cosine`` and ``agreement.<row>.rank``, the smallest cosine and the
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
-    and ``agreement.<row>.size``, how many times as large the published maps are; ``difference.max`` and
-    ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of a row of the first
-    block from the row above, relative to the largest value there; ``alike.<row>.<other>``, the mean
-    cosine over the pictures between two rows of that block.
+    and ``agreement.<row>.size``, how many times as large the published maps are (left out where ours are empty);
+    ``difference.max`` and ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of
+    a row of the first block from the row above, relative to the largest value there;
+    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of that block.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -385,7 +385,9 @@ def _agreement(group: PanelGroup) -> dict[str, float]:
             continue
         numbers[f"agreement.{one.name}.cosine"] = _smallest(cosine, one, other)
         numbers[f"agreement.{one.name}.rank"] = _smallest(rank_correlation, one, other)
-        numbers[f"agreement.{one.name}.size"] = float(np.linalg.norm(other.values) / np.linalg.norm(one.values))
+        size = float(np.linalg.norm(one.values))
+        if size:  # a network without evidence has empty maps, of which nothing is a multiple
+            numbers[f"agreement.{one.name}.size"] = float(np.linalg.norm(other.values) / size)
     return numbers
 
 
