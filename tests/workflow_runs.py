@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STUDY = "config.yaml"
@@ -127,6 +128,21 @@ def attribution_jobs(attributions: Mapping[str, Mapping[str, str]]) -> dict[str,
 def drawing_jobs(figures: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     """Return the jobs that make the figures of a configuration: two per section."""
     return {f"{what}_{entry['section']}": 1 for entry in figures.values() for what in ("figure_data", "draw_figure")}
+
+
+def pass_jobs(config: Mapping[str, Any]) -> dict[str, int]:
+    """Return the jobs of stochastic passes of a configuration: by model, method and range, and a merge per model."""
+    found: dict[str, int] = {}
+    for entry in config["pass_attributions"].values():
+        drawn = config["passes"][entry["passes"]]
+        size = drawn.get("chunk", 500)
+        for begin in range(0, drawn["passes"], size):
+            end = min(begin + size, drawn["passes"])
+            found[f"draw_passes_{drawn['model']}_{begin}_{end}"] = 1
+            method = entry["method"] + ("_functions" if entry.get("target") == "mutual_information" else "")
+            found[f"attribute_chunk_{drawn['model']}_{method}_{begin}_{end}"] = 1
+        found[f"merge_passes_{drawn['model']}"] = 1
+    return found
 
 
 def jobs_in(words: str) -> dict[str, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
-from workflow_runs import REPOSITORY, STUDY, attribution_jobs, drawing_jobs, planned, run
+from workflow_runs import REPOSITORY, STUDY, attribution_jobs, drawing_jobs, pass_jobs, planned, run
 
 CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
 
@@ -28,6 +30,7 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
     assert planned(tmp_path, configs=(STUDY,)) == {
         **attribution_jobs(CONFIG["attributions"]),
         **drawing_jobs(CONFIG["figures"]),
+        **pass_jobs(CONFIG),
         "prepare_digits": 1,
         "select_probes": len(CONFIG["probes"]),
         "train_model": len(CONFIG["models"]),
@@ -55,8 +58,26 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
 
 def test_the_small_run_has_every_rule_and_few_jobs(tmp_path: Path) -> None:
     jobs = planned(tmp_path)
-    assert jobs.keys() == planned(tmp_path, configs=(STUDY,)).keys()
+    with_chunks = {name for name in jobs if re.search(r"_\d+_\d+$", name)}
+    whole_study = planned(tmp_path, configs=(STUDY,))
+    assert jobs.keys() - with_chunks == whole_study.keys() - pass_jobs(CONFIG).keys() | merges(jobs)
+    assert {re.sub(r"_\d+_\d+$", "", name) for name in with_chunks} | merges(jobs) == {
+        re.sub(r"_\d+_\d+$", "", name) for name in pass_jobs(CONFIG)
+    }
     assert sum(jobs.values()) <= 100
+
+
+def merges(jobs: Mapping[str, int]) -> set[str]:
+    return {name for name in jobs if name.startswith("merge_passes_")}
+
+
+def test_more_passes_are_more_chunks(tmp_path: Path, config) -> None:
+    before = planned(tmp_path, "--", "passes", configs=(STUDY,))
+    mine = config(passes={"turning_dropout": {"passes": 1700}})
+    after = planned(tmp_path, "--", "passes", configs=(STUDY, mine))
+    jobs = ("draw_passes_dropout_cnn", "attribute_chunk_dropout_cnn_lrp", "attribute_chunk_dropout_cnn_lrp_functions")
+    new = {f"{job}_{chunk}" for job in jobs for chunk in ("1000_1500", "1500_1700")}
+    assert after == {**before, **dict.fromkeys(new, 1)}
 
 
 def test_an_attribution_of_another_model_is_one_job_more(tmp_path: Path, config) -> None:
@@ -122,6 +143,7 @@ def test_gpu_rules_ask_for_one_where_there_is_one(tmp_path: Path) -> None:
     assert asked(pretended="0") == set()
     on_gpu = {"train_model", "train_generator", "sample_generators", "dream", *attribution_jobs(CONFIG["attributions"])}
     on_gpu |= {"synthesize_cnn_pixels", "synthesize_cnn_generative"}
+    on_gpu |= {name for name in planned(tmp_path) if name.startswith(("draw_passes_", "attribute_chunk_"))}
     assert asked(pretended="1") == on_gpu
     assert asked("--config", "device=cpu", pretended="1") == set()
     assert asked("--config", "device=cuda", pretended="0") == on_gpu

@@ -20,6 +20,7 @@ from figures.synthetic import (
     write_record,
 )
 
+from figures.synthetic_passes import write_pass_attribution
 from figures.synthetic_uncertainty import evidential_card, write_calibration, write_evidence
 
 from nn_interpretability.plotting.figures import draw
@@ -103,6 +104,9 @@ def make_results(folder: Path) -> Results:
         numbers.numbers_of_attributions({name: paths[name]}, parts[-1])
     for name, entry in config["evidence"].items():
         paths[name], part = write_evidence(folder, name, entry["models"], config["models"])
+        parts.append(part)
+    for name in config["pass_attributions"]:
+        paths[name], part = write_pass_attribution(folder, name, config)
         parts.append(part)
     for name, entry in config["calibrations"].items():
         paths[name], part = write_calibration(folder, name, entry["models"])

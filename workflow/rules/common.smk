@@ -6,6 +6,20 @@ from pathlib import Path
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config.groups import grouped, synthesis_jobs
+from nn_interpretability.config.passes import (
+    attribute_jobs,
+    chunk_name,
+    chunks,
+    draw_jobs,
+    drawn_files,
+    drawn_settings,
+    explained_settings,
+    merge_jobs,
+    merged_settings,
+    passes_file,
+    sums_file,
+    sums_files,
+)
 from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
@@ -33,6 +47,8 @@ pathvars:
 
 # Files that the jobs made in loops write.
 ATTRIBUTION = f"{config['results']}/attributions/{{attribution}}.h5"
+PASS_ATTRIBUTION = f"{config['results']}/pass_attributions/{{name}}.h5"
+PASS_NUMBERS = f"{config['results']}/numbers/passes/{{name}}.json"
 FIGURE = f"{config['results']}/figures/{{figure}}.{{kind}}"
 FIGURE_DATA = f"{config['results']}/figures/data/{{figure}}.h5"
 FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
@@ -43,6 +59,7 @@ GENERATOR_NUMBERS = [f"{config['results']}/numbers/generators.json"] if config["
 
 # What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
+DRAW_JOBS, ATTRIBUTE_CHUNK_JOBS, MERGE_JOBS = draw_jobs(config), attribute_jobs(config), merge_jobs(config)
 SECTIONS = grouped(config["figures"], "section")
 
 # The searches of a model, among pixels apart from those that wait for generative models: by model and what they need.
@@ -98,12 +115,32 @@ def attribution(name):
     return {**entry, "parameters": seeded(entry["method"], entry["parameters"], config["seed"])}
 
 
-def modules_of(attributions):
-    """What the methods of some attributions import, each module once."""
-    entries = [config["attributions"][name] for name in attributions]
+def modules_of(names, section="attributions"):
+    """What the methods of some entries import, each module once."""
+    entries = [config[section][name] for name in names]
     return sorted(
         {module for entry in entries for module in method_modules(entry["method"], entry["parameters"])}
     )
+
+
+def passes_of(name):
+    """The passes that an entry of ``pass_attributions`` explains, as the configuration has them."""
+    return config["passes"][config["pass_attributions"][name]["passes"]]
+
+
+def probe_file(probe):
+    """The file of a probe."""
+    return rules.select_probes.output.probe.format(probe=probe)
+
+
+def rules_of_passes():
+    """The names of the rules made in loops for passes."""
+    for model, begin, end in DRAW_JOBS:
+        yield f"draw_passes_{model}_{begin}_{end}"
+    for model, method, begin, end in ATTRIBUTE_CHUNK_JOBS:
+        yield f"attribute_chunk_{model}_{method}_{begin}_{end}"
+    for model in MERGE_JOBS:
+        yield f"merge_passes_{model}"
 
 
 def model(wildcards):

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nn_interpretability.config.passes import FUNCTIONS
 from nn_interpretability.models.build import architectures
 from nn_interpretability.registry import configurable
 from nn_interpretability.training.losses import losses
@@ -39,8 +40,15 @@ FIGURES = (
     "fig15",
     "fig16",
     "fig17",
+    "fig18",
+    "fig19",
+    "fig19_taylor",
+    "fig19_uncertainty",
     "fig20",
     "fig21",
+    "fig22",
+    "fig23",
+    "fig23_weekly",
     "fig24",
     "reliability",
     "bicubic",
@@ -98,6 +106,12 @@ def config_schema() -> Schema:
                 "dreams": _named(_dream(), default={}, description="dreams over the photograph, one job each"),
                 "activation_views": _named(
                     _activation_view(), default={}, description="activation maps and filters of a network, one job each"
+                ),
+                "passes": _named(
+                    _passes(), default={}, description="passes with dropout on, with noise on the pictures, or both"
+                ),
+                "pass_attributions": _named(
+                    _pass_attribution(), default={}, description="explanations of many passes; jobs by method and chunk"
                 ),
                 "evidence": _named(
                     _evidence(), default={}, description="what networks know of their errors; one job each"
@@ -246,13 +260,89 @@ def _attribution() -> Schema:
         },
         required=("method",),
     )
-    schema["allOf"] = [
+    schema["allOf"] = _parameters_by_method()
+    return schema
+
+
+def _parameters_by_method() -> list[Schema]:
+    return [
         {
             "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
             "then": {"properties": {"parameters": dict(method.parameters)}},
         }
         for name, method in sorted(configurable().items())
     ]
+
+
+def _passes() -> Schema:
+    return _object(
+        {
+            "model": {"type": "string", "default": "dropout_cnn", "description": "a name under models"},
+            "probe": {"type": "string", "default": "digits", "description": "a name under probes"},
+            "pictures": {
+                "type": ["array", "null"],
+                "items": {"type": "integer", "minimum": 0},
+                "minItems": 1,
+                "uniqueItems": True,
+                "default": None,
+                "description": "places of pictures in the probe, from 0; null: all",
+            },
+            "dropout": {"type": "boolean", "default": True, "description": "dropout is on, with other masks each time"},
+            "noise": {
+                "type": "number",
+                "minimum": 0,
+                "default": 0.0,
+                "description": "standard deviation of Gaussian noise on the pictures, in units of brightness",
+            },
+            "passes": {"type": "integer", "minimum": 1, "default": 1000},
+            "block": {
+                "type": "integer",
+                "minimum": 1,
+                "default": 50,
+                "description": "passes that are computed together; part of the result's bits",
+            },
+            "chunk": {
+                "type": "integer",
+                "minimum": 1,
+                "default": 500,
+                "description": "passes that one job works on, a multiple of the block; changes nothing in the result",
+            },
+        }
+    )
+
+
+def _pass_attribution() -> Schema:
+    schema = _object(
+        {
+            "passes": {"type": "string", "description": "a name under passes"},
+            "method": {"enum": sorted(configurable()), "description": "see nn-interpretability methods --study"},
+            "target": {
+                "enum": ["all", "predicted", "label", *FUNCTIONS],
+                "default": "all",
+                "description": "all: every class; predicted: without dropout and noise; or a function of all passes",
+            },
+            "title": {"type": "string", "minLength": 1, "description": "how figures call it"},
+            "parameters": {"type": "object", "default": {}, "description": "hyper-parameters of the method"},
+            "products": {
+                "type": "array",
+                "items": {
+                    "enum": ["mean", "covariance", "by_predicted_class", "target_by_predicted_class", "variance"]
+                },
+                "minItems": 1,
+                "uniqueItems": True,
+                "default": ["mean"],
+                "description": "variance needs the map of each pass, the others sums",
+            },
+            "keep_raw": {
+                "type": "integer",
+                "minimum": 0,
+                "default": 0,
+                "description": "of how many passes, from the first on, to keep the maps, for quantiles",
+            },
+        },
+        required=("passes", "method"),
+    )
+    schema["allOf"] = _parameters_by_method()
     return schema
 
 
@@ -541,6 +631,10 @@ def _figures() -> Schema:
                     "evidence_curve",
                     "reliability",
                     "before_and_after",
+                    "pass_scatter",
+                    "passes_by_class",
+                    "uncertainty_maps",
+                    "dropout_maps",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "
@@ -553,6 +647,12 @@ def _figures() -> Schema:
                 "description": "part of the report; the figures of one section are one job",
             },
             "panels": {**names, "minItems": 1, "description": "names of what is shown, left to right"},
+            "angles": {
+                "type": "array",
+                "items": {"type": "number"},
+                "minItems": 1,
+                "description": "passes_by_class: only the pictures at these angles",
+            },
             "published": {
                 **names,
                 "default": [],

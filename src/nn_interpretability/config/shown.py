@@ -13,6 +13,7 @@ SHOWN = {
     "dreams": "dreams/{name}.h5",
     "activation_views": "activation_views/{name}.h5",
     "generators": "generators/{name}/samples.h5",
+    "pass_attributions": "pass_attributions/{name}.h5",
     "evidence": "evidence/{name}.h5",
     "calibrations": "calibrations/{name}.h5",
 }

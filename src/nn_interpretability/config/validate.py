@@ -9,6 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from nn_interpretability.config import passes
 from nn_interpretability.config.files import repeated_keys
 from nn_interpretability.config.problems import Problem, from_schema_error, joined, unknown_name
 from nn_interpretability.config.schema import Schema, config_schema
@@ -67,7 +68,9 @@ def problems_of(config: Mapping[str, Any]) -> list[Problem]:
     schema = config_schema()
     errors = Draft202012Validator(schema).iter_errors(config)
     problems = [problem for error in errors for problem in from_schema_error(error)]
-    problems += _names_that_are_not_there(with_defaults(config, schema))
+    filled = with_defaults(config, schema)
+    problems += _names_that_are_not_there(filled)
+    problems += passes.problems(filled)
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.path)
 
 

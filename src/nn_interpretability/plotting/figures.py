@@ -18,6 +18,9 @@ from nn_interpretability.plotting.gallery import draw_gallery
 from nn_interpretability.plotting.gallery_data import KIND as GALLERY
 from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
 from nn_interpretability.plotting.panels import draw_panel_group
+from nn_interpretability.plotting.scatter import draw_scatter
+from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
+from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip import draw_strip
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
@@ -33,7 +36,7 @@ from nn_interpretability.plotting.uncertainty_data import (
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import write_json, writing
 
-Content = PanelGroup | OcclusionStrip | Curves | Gallery | EvidenceCurve | ReliabilityDiagrams
+Content = PanelGroup | OcclusionStrip | Curves | Gallery | EvidenceCurve | ReliabilityDiagrams | PassScatter
 
 
 def draw(
@@ -84,6 +87,8 @@ def _drawn(content: Content) -> Figure:
             return draw_curve(content)
         case ReliabilityDiagrams():
             return draw_reliability(content)
+        case PassScatter():
+            return draw_scatter(content)
         case PanelGroup():
             return draw_panel_group(content)
 
@@ -114,6 +119,7 @@ def read_figure(path: Path) -> Content:
         GALLERY: gallery_of,
         CURVE_KIND: curve_of,
         RELIABILITY_KIND: reliability_of,
+        SCATTER_KIND: scatter_of,
     }
     reader = readers.get(str(product.params.get("kind")))
     return reader(product) if reader is not None else read_figure_data(path)
@@ -134,6 +140,8 @@ def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
             facts = {"quantity": "probability", "pictures": len(content.angle), "blocks": []}
         case ReliabilityDiagrams():
             facts = {"quantity": "accuracy", "pictures": int(content.count[0, 0].sum()), "blocks": []}
+        case PassScatter():
+            facts = {"quantity": "logits", "pictures": len(content.angle), "passes": len(content.logit), "blocks": []}
     return {
         "figure": content.figure,
         "provenance": dict(provenance),

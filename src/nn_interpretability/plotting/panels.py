@@ -133,7 +133,7 @@ def draw_panel_group(group: PanelGroup) -> Figure:
             _row_head(canvas, row, right, top)
             if row.notes:
                 top += NOTES
-                _notes(canvas, row, lefts, cell, top)
+                _notes(canvas, row, lefts[lead:], cell, top)
             if lead and row is block.rows[0]:
                 pictures = group.pictures if block.pictures is None else block.pictures
                 draw_picture(canvas.axes(lefts[0], top, cell, cell), pictures[0])

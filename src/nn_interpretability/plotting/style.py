@@ -87,6 +87,7 @@ _AS_FORMULA = {
     "\N{NO-BREAK SPACE}": " ",
     "−": "$-$",
     "×": r"$\times$",
+    "°": r"$^{\circ}$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "α": r"$\mathit{\alpha}$",

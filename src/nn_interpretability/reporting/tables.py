@@ -307,7 +307,11 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
         ]
         for name, job in sorted(jobs.items())
     ]
-    return long_tabular("lllllr", ["attribution", "figure", "rule", "code", "device", "time"], [rows])
+    return long_tabular(
+        r"l>{\raggedright\arraybackslash}p{2.2cm}lllr",
+        ["attribution", "figure", "rule", "code", "device", "time"],
+        [rows],
+    )
 
 
 def jobs_table(clock: Timings) -> str:

@@ -146,9 +146,14 @@ def save_result(
     path: Path | str,
     *,
     params: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Array] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the result of all passes, whole or not at all; ``params`` is what was asked for, beside the identity."""
+    """Write the result of all passes, whole or not at all.
+
+    ``params`` is what was asked for, beside the identity, and ``extra`` what else the file should hold, such as the
+    images.
+    """
     stacked = result.score_mean.dim() == 2
     arrays = {
         "logits": Array(_numpy(result.logits), ("target", "pass", "sample", "class")[-result.logits.dim() :]),
@@ -181,7 +186,7 @@ def save_result(
         "coverage": {name: dict(value) for name, value in result.coverage.items()},
         **(params or {}),
     }
-    write_hdf5(path, arrays, schema=RESULT, params=described, provenance=provenance or {})
+    write_hdf5(path, {**arrays, **(extra or {})}, schema=RESULT, params=described, provenance=provenance or {})
 
 
 def load_result(path: Path | str) -> PassesAttribution:

@@ -27,9 +27,13 @@ SCHEMAS = frozenset(
         "evidence/1",
         "figure/1",
         "leave_one_out/1",
+        "pass_attribution/1",
+        "pass_sums/1",
+        "passes/1",
         "photograph/1",
         "probe/1",
         "samples/1",
+        "synthesis/1",
     }
 )
 

@@ -10,6 +10,7 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.curves_data import write_curves
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.gallery_data import write_gallery
+from nn_interpretability.plotting.scatter_data import write_scatter
 from nn_interpretability.plotting.strip_data import write_strip
 from nn_interpretability.plotting.uncertainty_data import write_curve, write_reliability
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
@@ -23,6 +24,7 @@ from nn_interpretability.study.galleries import (
 )
 from nn_interpretability.study.maps import overlay_group, panel_group
 from nn_interpretability.study.occlusions import occlusion_strip, worst_occlusions
+from nn_interpretability.study.pass_figures import dropout_maps, pass_scatter, passes_by_class, uncertainty_maps
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 from nn_interpretability.study.sample_gallery import sample_gallery
 from nn_interpretability.study.synthesis_gallery import synthesis_gallery
@@ -73,7 +75,9 @@ def assemble(
         ``evidence_curve``, ``reliability`` or ``before_and_after`` (of products other than attributions),
         ``dreams_of_layers``, ``dreams_of_channels`` (a photograph and its dreams), ``dreams_without`` (each technique
         of DeepDream left out), ``activation_views`` (filters and activation maps), ``samples`` (of generative models,
-        by class) or ``syntheses`` (images that maximise a class).
+        by class), ``syntheses`` (images that maximise a class),
+        ``pass_scatter``, ``passes_by_class`` (of the pictures at ``angles``, if given), ``uncertainty_maps`` or
+        ``dropout_maps`` (of merged passes; see :mod:`nn_interpretability.study.pass_figures`).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -118,9 +122,13 @@ _KINDS: Mapping[str, _Kind] = {
     "activation_views": (activation_views, write_gallery),
     "samples": (sample_gallery, write_gallery),
     "syntheses": (synthesis_gallery, write_gallery),
+    "pass_scatter": (pass_scatter, write_scatter),
+    "passes_by_class": (passes_by_class, write_panel_group),
+    "uncertainty_maps": (uncertainty_maps, write_panel_group),
+    "dropout_maps": (dropout_maps, write_panel_group),
 }
 
-_SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attributions
+_SCHEMAS: Mapping[str, str | None] = {
     "dreams_of_layers": "dreams/1",
     "dreams_of_channels": "dreams/1",
     "dreams_without": "leave_one_out/1",
@@ -130,4 +138,9 @@ _SCHEMAS: Mapping[str, str] = {  # what a kind is made of, unless it is attribut
     "reliability": "calibration/1",
     "before_and_after": "calibration/1",
     "syntheses": "synthesis/1",
+    "pass_scatter": "pass_attribution/1",
+    "passes_by_class": "pass_attribution/1",
+    "uncertainty_maps": "pass_attribution/1",
+    "dropout_maps": None,
 }
+"""What a kind of figure shows, if not attributions; None for several."""

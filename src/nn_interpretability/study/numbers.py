@@ -22,6 +22,8 @@ from nn_interpretability.plotting.curves_data import Curves, curves_of
 from nn_interpretability.plotting.data import DIFFERENCE, PUBLISHED, SCHEMA, MapRow, PanelGroup, read_figure_data
 from nn_interpretability.plotting.gallery_data import KIND as GALLERY
 from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
+from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
+from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILITY_KIND, EvidenceCurve, curve_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
@@ -158,7 +160,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     smallest rank correlation over the pictures between a row and the row ``<row>_published`` of the published block,
     and ``agreement.<row>.size``, how many times as large the published maps are (left out where ours are empty);
     ``difference.max`` and ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of
-    a row of the first block from the row above, relative to the largest value there.
+    a row of the first block from the row above, relative to the largest value there;
+    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of that block.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -169,6 +172,9 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         return
     if product.params.get("kind") == RELIABILITY_KIND:
         write_json(output, {})  # the numbers of calibrations come from the job that makes them
+        return
+    if product.params.get("kind") == SCATTER_KIND:
+        write_json(output, _numbers_of_scatter(scatter_of(product), source))
         return
     if product.params.get("kind") == curves_data.KIND:
         write_json(output, _numbers_of_curves(curves_of(product), source))
@@ -189,6 +195,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         numbers[key] = entry(value, source=source, digits=2 if size else None, decimals=None if size else 2)
     for key, value in {**_difference(group), **_apart(group)}.items():
         numbers[key] = entry(value, digits=2, source=source)
+    for key, value in _alike(group).items():
+        numbers[key] = entry(value, decimals=2, source=source)
     write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
 
 
@@ -239,6 +247,23 @@ def _numbers_of_curve(curve: EvidenceCurve, source: str | None) -> Numbers:
         numbers["ordinary.last.class"] = entry(int(curve.probability[1, -1].argmax()), source=source)
         numbers["ordinary.lowest"] = entry(100 * float(largest.min()), decimals=0, unit="%", source=source)
     return {f"figure.{curve.figure}.{key}": value for key, value in numbers.items()}
+
+
+def _numbers_of_scatter(scatter: PassScatter, source: str | None) -> Numbers:
+    """``passes``, ``classes``; of each picture ``<n>.angle``, ``<n>.first``, ``<n>.first_share``, ``<n>.second``..."""
+    source = source or f"figures/data/{scatter.figure}.h5"
+    shown = [str(label) for label in scatter.classes]
+    numbers = {
+        "passes": entry(len(scatter.logit), source=source),
+        "classes": entry(", ".join(shown[:-1]) + f" and {shown[-1]}", source=source),
+    }
+    for place, angle in enumerate(scatter.angle):
+        numbers[f"{place}.angle"] = entry(int(angle), source=source)
+        for rank, word in enumerate(("first", "second")):
+            share = 100 * float(scatter.top_probability[place, rank])
+            numbers[f"{place}.{word}"] = entry(int(scatter.top[place, rank]), source=source)
+            numbers[f"{place}.{word}_share"] = entry(share, decimals=2, unit="%", source=source)
+    return {f"figure.{scatter.figure}.{key}": value for key, value in numbers.items()}
 
 
 def _numbers_of_curves(curves: Curves, source: str | None) -> Numbers:
@@ -375,6 +400,17 @@ def _agreement(group: PanelGroup) -> dict[str, float | None]:
             float(np.linalg.norm(other.values)), float(np.linalg.norm(one.values))
         )
     return numbers
+
+
+def _alike(group: PanelGroup) -> dict[str, float]:
+    """The mean cosine over the pictures, for each two rows of the first block."""
+    rows = group.blocks[0].rows
+    found = {}
+    for one, other in itertools.combinations(rows, 2):
+        pairs = zip(one.values, other.values, strict=True)
+        cosines = [cosine(np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()) for a, b in pairs]
+        found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
+    return found
 
 
 def _difference(group: PanelGroup) -> dict[str, float]:
