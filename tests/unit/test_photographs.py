@@ -214,16 +214,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dreams")
     torch.manual_seed(0)
     save_weights(build_model("cam_3x3"), folder / "cam.safetensors")
-    dream_inputs.prepare(
-        folder / "photograph.h5",
-        folder / "weights.safetensors",
-        folder / "record.json",
-        local=None,
-        download=False,
-        models=entries("cam_3x3"),
-        trained={"cam_3x3": ("cam_3x3", folder / "cam.safetensors")},
-        provenance={},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(sources.ENVIRONMENT_VARIABLE, raising=False)  # this comes before what each test takes away
+        dream_inputs.prepare(
+            folder / "photograph.h5",
+            folder / "weights.safetensors",
+            folder / "record.json",
+            local=None,
+            download=False,
+            models=entries("cam_3x3"),
+            trained={"cam_3x3": ("cam_3x3", folder / "cam.safetensors")},
+            provenance={},
+        )
     return folder
 
 

@@ -31,6 +31,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def rows(table: str) -> list[list[str]]:
+    table = re.sub(r"\\endfirsthead.*?\\endhead", "", table, flags=re.DOTALL)  # the head of the second page
     return [
         [cell.strip() for cell in re.split(r"(?<!\\)&", line.removesuffix(r" \\"))]
         for line in table.splitlines()

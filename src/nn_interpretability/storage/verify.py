@@ -19,6 +19,7 @@ __all__ = ["SCHEMAS", "Problem", "verify"]
 SCHEMAS = frozenset(
     {
         "activation_views/1",
+        "ascent/1",
         "attribution/1",
         "calibration/1",
         "digits/1",
