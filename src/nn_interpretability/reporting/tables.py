@@ -12,7 +12,7 @@ from typing import Any
 
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
-from nn_interpretability.reporting.provenance import FigureRecord, Job, Timings, read_sidecar, short
+from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
 
@@ -308,7 +308,7 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
         for name, job in sorted(jobs.items())
     ]
     return long_tabular(
-        r"l>{\raggedright\arraybackslash}p{2.2cm}lllr",
+        r"l>{\raggedright\arraybackslash}p{2cm}lllr",
         ["attribution", "figure", "rule", "code", "device", "time"],
         [rows],
     )
@@ -378,7 +378,7 @@ def _layers(numbers: Numbers) -> dict[str, list[str]]:
 
 
 def _digest(digest: str) -> str:
-    return code(short(digest))
+    return NONE if digest == UNKNOWN else code(short(digest))
 
 
 def _seed(value: Any) -> str:
@@ -395,7 +395,8 @@ def _plain(value: Any) -> str:
 
 
 def _total(clock: Timings, jobs: Iterable[Job]) -> float | None:
-    seconds = [clock.seconds(job) for job in jobs]
+    once = {(job.rule, job.wildcards): job for job in jobs}  # one job may make several products
+    seconds = [clock.seconds(job) for job in once.values()]
     known = [value for value in seconds if value is not None]
     return sum(known) if known else None
 

@@ -103,7 +103,7 @@ class PassesAttribution:
     @property
     def mutual_information(self) -> Tensor:
         """What passes disagree on: predictive less expected entropy, ``(N,)``, nats, float64."""
-        return mutual_information(self._scores())
+        return mutual_information(self._scores()).clamp(min=0)  # not below zero but for rounding
 
     @property
     def variation_ratio(self) -> Tensor:
