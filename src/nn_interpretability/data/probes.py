@@ -66,17 +66,15 @@ def select_first_of_class(digits_h5: Path | str, output: Path | str, provenance:
     """
     digits = digits_file.load(digits_h5)
     rows = first_rows(digits.train_labels, digits.train_source_index)
-    images = digits.train_images[rows].astype(np.float32)[:, None] / np.float32(255)
-    write_hdf5(
+    images = digits.train_images[rows].astype(np.float32) / np.float32(255)
+    _write(
         output,
-        {
-            "images": Array(images, ("sample", "channel", "y", "x")),
-            "labels": Array(digits.train_labels[rows], ("sample",)),
-            "source_index": Array(digits.train_source_index[rows], ("sample",)),
-        },
-        schema=SCHEMA,
-        params={"kind": "first_of_class", "data": digits.record},
-        provenance=provenance,
+        images,
+        digits.train_labels[rows],
+        digits.train_source_index[rows],
+        {"kind": "first_of_class"},
+        digits,
+        provenance,
     )
 
 
@@ -92,18 +90,8 @@ def select_class_means(digits_h5: Path | str, output: Path | str, provenance: Ma
     labels = np.unique(digits.train_labels)
     means = np.stack([digits.train_images[digits.train_labels == label].mean(axis=0) for label in labels])
     low, high = means.min(axis=(1, 2), keepdims=True), means.max(axis=(1, 2), keepdims=True)
-    images = ((means - low) / (high - low)).astype(np.float32)[:, None]
-    write_hdf5(
-        output,
-        {
-            "images": Array(images, ("sample", "channel", "y", "x")),
-            "labels": Array(labels.astype(np.int64), ("sample",)),
-            "source_index": Array(np.full(len(labels), -1, dtype=np.int64), ("sample",)),
-        },
-        schema=SCHEMA,
-        params={"kind": "class_means", "data": digits.record},
-        provenance=provenance,
-    )
+    images = ((means - low) / (high - low)).astype(np.float32)
+    _write(output, images, labels, -1, {"kind": "class_means"}, digits, provenance)
 
 
 def select_occlusions(
@@ -137,17 +125,14 @@ def select_occlusions(
             covered = whole.copy()
             covered[top : top + window, left : left + window] = fill
             images.append(covered)
-    count = len(images)
-    write_hdf5(
+    _write(
         output,
-        {
-            "images": Array(np.stack(images)[:, None], ("sample", "channel", "y", "x")),
-            "labels": Array(np.full(count, label, dtype=np.int64), ("sample",)),
-            "source_index": Array(np.full(count, digits.train_source_index[row], dtype=np.int64), ("sample",)),
-        },
-        schema=SCHEMA,
-        params={"kind": "occlusions", "window": window, "fill": fill, "data": digits.record},
-        provenance=provenance,
+        np.stack(images),
+        label,
+        digits.train_source_index[row],
+        {"kind": "occlusions", "window": window, "fill": fill},
+        digits,
+        provenance,
     )
 
 
@@ -186,18 +171,16 @@ def select_rotations(
     rows = rows[np.argsort(digits.train_source_index[rows], kind="stable")]
     if not 0 <= index < len(rows):
         raise ConfigError(f"There is no picture {index} of class {label}: training has {len(rows)} of them, from 0.")
-    row, count = rows[index], len(angles)
+    row = rows[index]
     picture = digits.train_images[row].astype(np.float32) / np.float32(255)
-    write_hdf5(
+    _write(
         output,
-        {
-            "images": Array(rotated(picture, angles, clip=clip)[:, None], ("sample", "channel", "y", "x")),
-            "labels": Array(np.full(count, label, dtype=np.int64), ("sample",)),
-            "source_index": Array(np.full(count, digits.train_source_index[row], dtype=np.int64), ("sample",)),
-        },
-        schema=SCHEMA,
-        params={"kind": "rotations", "angles": list(map(float, angles)), "clip": clip, "data": digits.record},
-        provenance=provenance,
+        rotated(picture, angles, clip=clip),
+        label,
+        digits.train_source_index[row],
+        {"kind": "rotations", "angles": list(map(float, angles)), "clip": clip},
+        digits,
+        provenance,
     )
 
 
@@ -235,16 +218,14 @@ def select_noise_path(
     whole = digits.train_images[row].astype(np.float64) / 255
     noise = np.random.Generator(np.random.Philox(seed)).normal(mean, deviation, whole.shape)
     shares = np.arange(steps + 1)[:, None, None] / steps
-    write_hdf5(
+    _write(
         output,
-        {
-            "images": Array((whole + shares * noise).astype(np.float32)[:, None], ("sample", "channel", "y", "x")),
-            "labels": Array(np.full(steps + 1, label, dtype=np.int64), ("sample",)),
-            "source_index": Array(np.full(steps + 1, digits.train_source_index[row], dtype=np.int64), ("sample",)),
-        },
-        schema=SCHEMA,
-        params={"kind": "noise_path", "mean": mean, "deviation": deviation, "seed": seed, "data": digits.record},
-        provenance=provenance,
+        (whole + shares * noise).astype(np.float32),
+        label,
+        digits.train_source_index[row],
+        {"kind": "noise_path", "mean": mean, "deviation": deviation, "seed": seed},
+        digits,
+        provenance,
     )
 
 
@@ -281,6 +262,30 @@ def select(
         raise ConfigError(f"There is no kind of probe {kind!r}. The kinds are: {', '.join(kinds)}.")
     named = {{"class": "label"}.get(key, key): value for key, value in settings.items()}
     kinds[kind](digits_h5, output, provenance, **named)
+
+
+def _write(
+    output: Path | str,
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64] | int,
+    source_index: NDArray[np.int64] | int,
+    params: Mapping[str, Any],
+    digits: digits_file.Digits,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write pictures ``(sample, y, x)``; a single label or source index is that of all of them."""
+    count = (len(images),)
+    write_hdf5(
+        output,
+        {
+            "images": Array(images[:, None], ("sample", "channel", "y", "x")),
+            "labels": Array(np.broadcast_to(labels, count).astype(np.int64), ("sample",)),
+            "source_index": Array(np.broadcast_to(source_index, count).astype(np.int64), ("sample",)),
+        },
+        schema=SCHEMA,
+        params={**params, "data": digits.record},
+        provenance=provenance,
+    )
 
 
 def load(probe_h5: Path | str) -> Probe:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from nn_interpretability.training.contrastive_divergence import (
     ContrastiveDivergenceRecipe,
     fit_by_contrastive_divergence,
 )
+from nn_interpretability.training.determinism import reproducible, warn_of_threads
 from nn_interpretability.training.loop import Labelled, Progress, resolve_device
 
 LOGGER = logging.getLogger("nn_interpretability")
@@ -79,14 +79,10 @@ def train_generative_model(
     """
     _check_name(model)
     where = resolve_device(device)
-    if where.type == "cpu" and torch.get_num_threads() > 1:
-        LOGGER.warning(
-            "training on %d threads: the weights have other bits than on one; set OMP_NUM_THREADS=1",
-            torch.get_num_threads(),
-        )
+    warn_of_threads(where)
     digits = load(digits_h5)
     train = Labelled.of(digits.train_images, digits.train_labels, where)
-    with _reproducible(seed):
+    with reproducible(seed, where):
         if model == RBM:
             trained, rows = _train_rbm(train, digits, settings, seed, progress)
         else:
@@ -128,17 +124,6 @@ def load_generative_model(model: str, weights: Path | str) -> nn.Module:
 def _check_name(model: str) -> None:
     if model not in MODELS:
         raise ConfigError(f"There is no generative model {model!r}. The models are: {', '.join(MODELS)}.")
-
-
-@contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Seed the first weights, which are drawn on the CPU whatever the device; all else has a generator of its own."""
-    with (
-        torch.random.fork_rng(devices=[]),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
-        torch.default_generator.manual_seed(seed)
-        yield
 
 
 def _train_generator(

@@ -8,8 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import save_weights
 from nn_interpretability.storage.product import write_csv, write_json
 from nn_interpretability.training.card import model_card
+from nn_interpretability.training.determinism import reproducible, warn_of_threads
 from nn_interpretability.training.losses import DEFAULT, Loss, build_loss
 
 LOGGER = logging.getLogger("nn_interpretability")
@@ -143,15 +143,11 @@ def train_classifier(
     recipe = Recipe(epochs, batch_size, max_learning_rate, weight_decay)
     aim = build_loss(loss, epochs=epochs, kl_weight=kl_weight)
     where = resolve_device(device)
-    if where.type == "cpu" and torch.get_num_threads() > 1:
-        LOGGER.warning(
-            "training on %d threads: the weights have other bits than on one; set OMP_NUM_THREADS=1",
-            torch.get_num_threads(),
-        )
+    warn_of_threads(where)
     digits = load(digits_h5)
     train = Labelled.of(digits.train_images, digits.train_labels, where)
     validation = Labelled.of(digits.validation_images, digits.validation_labels, where)
-    with _reproducible(seed, where):
+    with reproducible(seed, where):
         model = build_model(architecture).to(where)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         rows = fit(model, train, validation, recipe, loss=aim, seed=seed, progress=progress)
@@ -334,18 +330,3 @@ def resolve_device(device: str) -> torch.device:
     if device == "cuda" and not available:
         raise ConfigError("device is 'cuda', but torch finds no GPU here; use 'auto' or 'cpu', or mend the driver.")
     return torch.device("cuda" if available and device != "cpu" else "cpu")
-
-
-@contextmanager
-def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators for a while and give them back as they were."""
-    gpus = [torch.cuda.current_device()] if device.type == "cuda" else []
-    with (
-        torch.random.fork_rng(devices=gpus),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
-        # torch.manual_seed would also seed GPUs that were not forked
-        torch.default_generator.manual_seed(seed)
-        if gpus:
-            torch.cuda.manual_seed(seed)
-        yield
