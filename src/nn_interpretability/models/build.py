@@ -15,7 +15,7 @@ from nn_interpretability.errors import ConfigError
 if TYPE_CHECKING:
     from torch import nn
 
-_NOT_NETWORKS = {"__init__", "build", "discriminators", "gap_head", "generators", "rbm", "weights"}
+_NOT_NETWORKS = {"__init__", "build", "digit_images", "discriminators", "gap_head", "generators", "rbm", "weights"}
 
 
 def architectures() -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-IMAGE_SHAPE = (1, 28, 28)
+from nn_interpretability.models.digit_images import check_digit_images
+
 DROP_RATE = 0.5
 
 
@@ -50,11 +51,7 @@ class DropoutCNN(nn.Module):
         ValueError
             If the images have another shape.
         """
-        if images.ndim != 4 or tuple(images.shape[1:]) != IMAGE_SHAPE:
-            raise ValueError(
-                f"dropout_cnn takes images of shape (n, 1, 28, 28), not {tuple(images.shape)}; "
-                "one image needs its batch and channel dimensions, image[None, None]."
-            )
+        check_digit_images(images, "dropout_cnn")
         logits: Tensor = self.classifier(torch.flatten(self.features(images), 1))
         return logits
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from nn_interpretability.engine.layers import layer_of
+from nn_interpretability.engine.partial import output_of
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError
 
@@ -36,7 +37,7 @@ class GapHeadNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores ``(n, classes)``; the mean is taken over the positive part of the feature maps."""
-        features = _run_up_to(self.body, self.layer, images)
+        features = output_of(self.body, self.layer, images)
         scores: Tensor = self.fc(features.relu().mean(dim=(2, 3)))
         return scores
 
@@ -89,27 +90,6 @@ def with_gap_head(
     like = next(body.parameters())
     fc = _new_linear(shapes[chosen][1], scores if classes is None else classes, seed).to(like.device, like.dtype)
     return GapHeadNet(body, chosen, fc)
-
-
-class _Reached(Exception):  # noqa: N818 (no error: it ends a forward pass early)
-    def __init__(self, features: Tensor) -> None:
-        self.features = features
-
-
-def _run_up_to(body: nn.Module, layer: str, images: Tensor) -> Tensor:
-    """What the layer returns; nothing behind it runs."""
-
-    def stop(_: nn.Module, __: Any, output: Tensor) -> None:
-        raise _Reached(output)
-
-    handle = layer_of(body, layer).register_forward_hook(stop)
-    try:
-        body(images)
-    except _Reached as reached:
-        return reached.features
-    finally:
-        handle.remove()
-    raise ConfigError(f"The layer {layer!r} did not run.")
 
 
 def _trial(model: nn.Module, images: Tensor | None) -> tuple[list[str], dict[str, torch.Size], int]:

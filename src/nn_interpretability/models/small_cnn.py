@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-IMAGE_SHAPE = (1, 28, 28)
+from nn_interpretability.models.digit_images import check_digit_images
 
 
 class SmallCNN(nn.Module):
@@ -49,11 +49,7 @@ class SmallCNN(nn.Module):
         ValueError
             If the images have another shape.
         """
-        if images.ndim != 4 or tuple(images.shape[1:]) != IMAGE_SHAPE:
-            raise ValueError(
-                f"small_cnn takes images of shape (n, 1, 28, 28), not {tuple(images.shape)}; "
-                "one image needs its batch and channel dimensions, image[None, None]."
-            )
+        check_digit_images(images, "small_cnn")
         logits: Tensor = self.classifier(torch.flatten(self.features(images), 1))
         return logits
 
