@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+from nn_interpretability.claims.rules import rules_file
 from nn_interpretability.code_digest import code_digest
+from nn_interpretability.config.claims import claim_generators, claim_groups, claim_networks, replicas
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config.groups import grouped, synthesis_jobs
 from nn_interpretability.config.passes import (
@@ -62,13 +64,18 @@ ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
 DRAW_JOBS, ATTRIBUTE_CHUNK_JOBS, MERGE_JOBS = draw_jobs(config), attribute_jobs(config), merge_jobs(config)
 SECTIONS = grouped(config["figures"], "section")
 
+# What claims need: one job measures those of a group, on networks that are trained again from other seeds.
+CLAIM_GROUPS, REPLICAS = claim_groups(config), replicas(config)
+CLAIM = f"{config['results']}/claims/{{claim}}.h5"
+CLAIM_NUMBERS = [f"{config['results']}/numbers/claims.json"] if CLAIM_GROUPS else []
+
 # The searches of a model, among pixels apart from those that wait for generative models: by model and what they need.
 SYNTHESIS_JOBS = synthesis_jobs(config["syntheses"])
 
 
 wildcard_constraints:
     generator="|".join(config["generators"]) or "none",
-    model="|".join(config["models"]),
+    model="|".join([*config["models"], *REPLICAS]),
     probe="|".join(config["probes"]),
     dream="|".join(config["dreams"]) or "none",
     view="|".join(config["activation_views"]) or "none",
@@ -144,8 +151,8 @@ def rules_of_passes():
 
 
 def model(wildcards):
-    """The entry of a model in the configuration."""
-    return config["models"][wildcards.model]
+    """The entry of a model in the configuration, or of the model that it repeats."""
+    return config["models"][REPLICAS.get(wildcards.model, wildcards.model)]
 
 
 def architectures_of(models):

@@ -119,6 +119,7 @@ def config_schema() -> Schema:
                 "calibrations": _named(
                     _calibration(), default={}, description="calibrations of networks; one job each"
                 ),
+                "claims": _claims(),
                 "figures": _figures(),
             }
         ),
@@ -604,6 +605,25 @@ def _calibration() -> Schema:
             },
         }
     )
+
+
+def _claims() -> Schema:
+    counts = {
+        "seeds": (2, 1, "training seeds of each network that a claim is about; each is a training more"),
+        "images": (150, 20, "test pictures, as many of each class"),
+        "passes": (200, 50, "stochastic passes for each picture"),
+        "steps": (500, 1, "steps of an optimiser, at most"),
+    }
+    return _object(
+        {
+            name: {"type": "integer", "minimum": least, "default": default, "description": description}
+            for name, (default, least, description) in counts.items()
+        }
+    ) | {
+        "type": ["object", "null"],
+        "default": None,
+        "description": "what the study asserts, decided claim by claim (reference/claims.yaml); null: not at all",
+    }
 
 
 def _figures() -> Schema:

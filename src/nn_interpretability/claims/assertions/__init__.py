@@ -1,0 +1,1 @@
+"""One module for each assertion: ``measure(context, rule)`` and ``decide(measured, rule)``."""
