@@ -93,7 +93,7 @@ class Method:
             Otherwise, once, naming these operations; the plain gradient is used there.
         """
         self._check_images(images)
-        size = len(images) if chunk is None else _checked_chunk(chunk)
+        size = len(images) if chunk is None else checked_chunk(chunk)
         target = for_images(target, len(images))
         parts = []
         for begin in range(0, len(images), size):
@@ -233,7 +233,14 @@ def checked_count(name: str, value: int) -> int:
     return value
 
 
-def _checked_chunk(chunk: int) -> int:
+def checked_chunk(chunk: int) -> int:
+    """Rows in one forward pass, at least 1.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
     if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
         raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of rows in one forward pass, or None.")
     return chunk

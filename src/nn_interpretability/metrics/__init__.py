@@ -13,8 +13,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nn_interpretability.metrics.completeness import completeness_error
     from nn_interpretability.metrics.complexity import entropy_complexity, gini
     from nn_interpretability.metrics.conversion import DigitConversion
+    from nn_interpretability.metrics.infidelity import Infidelity
     from nn_interpretability.metrics.localisation import (
         dilated_ink,
         pointing_game,
@@ -23,14 +25,20 @@ if TYPE_CHECKING:
     )
     from nn_interpretability.metrics.pixel_flipping import PixelFlipping
     from nn_interpretability.metrics.randomisation import ParameterRandomisation, RandomLogit
+    from nn_interpretability.metrics.robustness import MaxSensitivity
     from nn_interpretability.metrics.roughness import high_frequency_share, total_variation
+    from nn_interpretability.metrics.sensitivity_n import SensitivityN
     from nn_interpretability.metrics.similarity import cosine, spearman, ssim, top_k_intersection
 
 _PUBLIC = {
     "DigitConversion": "conversion",
+    "Infidelity": "infidelity",
+    "MaxSensitivity": "robustness",
     "ParameterRandomisation": "randomisation",
     "PixelFlipping": "pixel_flipping",
     "RandomLogit": "randomisation",
+    "SensitivityN": "sensitivity_n",
+    "completeness_error": "completeness",
     "cosine": "similarity",
     "dilated_ink": "localisation",
     "entropy_complexity": "complexity",
@@ -47,9 +55,13 @@ _PUBLIC = {
 
 __all__ = [
     "DigitConversion",
+    "Infidelity",
+    "MaxSensitivity",
     "ParameterRandomisation",
     "PixelFlipping",
     "RandomLogit",
+    "SensitivityN",
+    "completeness_error",
     "cosine",
     "dilated_ink",
     "entropy_complexity",

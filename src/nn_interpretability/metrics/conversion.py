@@ -14,7 +14,7 @@ from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.fills import Fill, checked_fill, described_fill
 from nn_interpretability.metrics.maps import most_first, places
-from nn_interpretability.metrics.scores import blocks, checked_chunk, checked_pair, filled_like
+from nn_interpretability.metrics.scores import blocks, checked_pair, checked_rows, filled_like
 from nn_interpretability.targets import resolve_target
 
 
@@ -75,7 +75,7 @@ class DigitConversion:
     def __init__(self, model: nn.Module, *, share: float = 0.2, fill: Fill = "black", chunk: int | None = None) -> None:
         if not 0 < share <= 1:
             raise ConfigError(f"share={share!r} is not allowed: give the share of the pixels to erase, above 0 to 1.")
-        self.model, self._share, self._fill, self._chunk = model, share, checked_fill(fill), checked_chunk(chunk)
+        self.model, self._share, self._fill, self._chunk = model, share, checked_fill(fill), checked_rows(chunk)
 
     @property
     def parameters(self) -> Mapping[str, Any]:

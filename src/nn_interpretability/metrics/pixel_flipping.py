@@ -19,8 +19,8 @@ from nn_interpretability.metrics.scores import (
     ScoreKind,
     TargetScore,
     blocks,
-    checked_chunk,
     checked_pair,
+    checked_rows,
     checked_score,
     filled_like,
 )
@@ -143,7 +143,7 @@ class PixelFlipping:
         self.model, self._fill, self._order, self._until = model, checked_fill(fill), order, until
         self._steps = None if steps is None else checked_count("steps", steps)
         self._score, self._region = checked_score(score), checked_count("region", region)
-        self._chunk = checked_chunk(chunk)
+        self._chunk = checked_rows(chunk)
 
     @property
     def parameters(self) -> Mapping[str, Any]:

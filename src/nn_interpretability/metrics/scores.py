@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from nn_interpretability.engine.forward import check_images, check_scores
 from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.methods.base import checked_chunk, rows_per_image
 from nn_interpretability.methods.fills import Fill, filled
 from nn_interpretability.metrics.maps import per_pixel
 from nn_interpretability.targets import Target, resolve_target
 
 ScoreKind = Literal["logit", "probability"]
 
-_ROWS, _VALUES = 250, 2**21  # larger batches of small images fall out of the cache; larger images cost memory
 _BLUR = 8
 
 
@@ -126,19 +126,15 @@ def filled_like(fill: Fill, images: Tensor) -> Tensor:
 
 def blocks(rows: int, images: Tensor, chunk: int | None) -> Iterator[Tensor]:
     """The numbers 0 to ``rows`` - 1 in blocks of at most ``chunk``; None for blocks of moderate memory."""
-    if chunk is None:
-        chunk = max(1, min(_ROWS, _VALUES // images[0].numel()))
-    yield from torch.arange(rows, device=images.device).split(chunk)
+    yield from torch.arange(rows, device=images.device).split(rows_per_image(images[:1], chunk))
 
 
-def checked_chunk(chunk: int | None) -> int | None:
-    """Rows in one forward pass, or None.
+def checked_rows(chunk: int | None) -> int | None:
+    """Images in one forward pass, at least 1, or None for a moderate number.
 
     Raises
     ------
     ConfigError
-        If it is neither None nor an integer >= 1.
+        If it is neither.
     """
-    if chunk is not None and (not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1):
-        raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of rows in one forward pass, or None.")
-    return chunk
+    return None if chunk is None else checked_chunk(chunk)
