@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nn_interpretability._torchvision import install as _install_torchvision_finder
 
 if TYPE_CHECKING:
+    from nn_interpretability import metrics
     from nn_interpretability.attribution import Attribution
     from nn_interpretability.methods.cam import CAM
     from nn_interpretability.methods.deconvolution import Deconvolution
@@ -114,6 +115,7 @@ __all__ = [
     "VectorScaling",
     "__version__",
     "filters_of",
+    "metrics",
     "with_gap_head",
 ]
 
@@ -121,10 +123,12 @@ _install_torchvision_finder()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return importlib.import_module(f"{__name__}.metrics")
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *_PUBLIC, "metrics"})

@@ -111,6 +111,32 @@ class Forward:
         self._output = self.output
 
 
+def check_images(images: Tensor, model: nn.Module) -> None:
+    """Refuse what is not a batch of images for this model.
+
+    Raises
+    ------
+    DataError
+        If the images are no floating-point batch of finite values, or not of the device and dtype of the model.
+    """
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        found = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise DataError(f"Images must be a tensor of floating-point values, not {found}.")
+    if images.dim() < 2 or len(images) == 0:
+        raise DataError(
+            f"Images of shape {tuple(images.shape)} are not a batch: (samples, channels, height, width) is "
+            "expected. A single image gets its batch axis by image[None]."
+        )
+    if not bool(torch.isfinite(images).all()):
+        raise DataError("The images contain NaN or infinite values.")
+    parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if parameter is not None and (parameter.device != images.device or parameter.dtype != images.dtype):
+        raise DataError(
+            f"The images are {images.dtype} on {images.device}, the model is {parameter.dtype} on "
+            f"{parameter.device}. Move one to the other; nothing is converted silently."
+        )
+
+
 def check_scores(output: Any, images: Tensor, rows_per_image: int = 1) -> Tensor:
     """The scores of a model, detached.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution, concatenate
 from nn_interpretability.engine.coverage import warn_of_uncovered
-from nn_interpretability.engine.forward import Forward
+from nn_interpretability.engine.forward import Forward, check_images
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.engine.trace import ConservationTrace
 from nn_interpretability.errors import ConfigError, DataError
@@ -93,7 +93,7 @@ class Method:
             Otherwise, once, naming these operations; the plain gradient is used there.
         """
         self._check_images(images)
-        size = len(images) if chunk is None else _checked_chunk(chunk)
+        size = len(images) if chunk is None else checked_chunk(chunk)
         target = for_images(target, len(images))
         parts = []
         for begin in range(0, len(images), size):
@@ -198,22 +198,7 @@ class Method:
         return
 
     def _check_images(self, images: Tensor) -> None:
-        if not isinstance(images, Tensor) or not images.is_floating_point():
-            found = images.dtype if isinstance(images, Tensor) else type(images).__name__
-            raise DataError(f"Images must be a tensor of floating-point values, not {found}.")
-        if images.dim() < 2 or len(images) == 0:
-            raise DataError(
-                f"Images of shape {tuple(images.shape)} are not a batch: (samples, channels, height, width) is "
-                "expected. A single image gets its batch axis by image[None]."
-            )
-        if not bool(torch.isfinite(images).all()):
-            raise DataError("The images contain NaN or infinite values.")
-        parameter = next((p for p in self.model.parameters() if p.is_floating_point()), None)
-        if parameter is not None and (parameter.device != images.device or parameter.dtype != images.dtype):
-            raise DataError(
-                f"The images are {images.dtype} on {images.device}, the model is {parameter.dtype} on "
-                f"{parameter.device}. Move one to the other; nothing is converted silently."
-            )
+        check_images(images, self.model)
 
     def _check_values(self, values: Tensor) -> None:
         finite = torch.isfinite(values).flatten(1).all(dim=1)
@@ -248,7 +233,14 @@ def checked_count(name: str, value: int) -> int:
     return value
 
 
-def _checked_chunk(chunk: int) -> int:
+def checked_chunk(chunk: int) -> int:
+    """Rows in one forward pass, at least 1.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
     if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
         raise ConfigError(f"chunk={chunk!r} is not allowed: give the number of rows in one forward pass, or None.")
     return chunk

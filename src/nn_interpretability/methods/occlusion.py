@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from scipy import ndimage
 from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution
-from nn_interpretability.engine.bounds import Bound, bound_like
 from nn_interpretability.engine.forward import check_scores
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
+from nn_interpretability.methods.fills import Fill, checked_fill, described_fill, filled
 from nn_interpretability.targets import ResolvedTarget, Target
-
-_FILLS = {"black": 0.0, "white": 1.0}
 
 
 class Occlusion(Method):
@@ -68,32 +65,25 @@ class Occlusion(Method):
         *,
         window: int | Sequence[int] = 7,
         stride: int | Sequence[int] | None = None,
-        fill: Literal["black", "white", "mean", "blur"] | Bound = "black",
+        fill: Fill = "black",
         score: Literal["logit", "probability"] = "logit",
         chunk: int = 256,
     ) -> None:
         super().__init__(model)
         self._window = _lengths("window", window)
         self._stride = self._window if stride is None else _lengths("stride", stride)
-        if isinstance(fill, str) and fill not in (*_FILLS, "mean", "blur"):
-            raise ConfigError(
-                f"fill={fill!r} is not allowed: choose 'black', 'white', 'mean' or 'blur', or give a number, one number"
-                " per channel, or a tensor."
-            )
         if score not in ("logit", "probability"):
             raise ConfigError(f"score={score!r} is not allowed: choose 'logit' or 'probability'.")
         (self._chunk,) = _lengths("chunk", chunk)
-        self._fill, self._score = fill, score
+        self._fill, self._score = checked_fill(fill), score
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Hyper-parameters, for metadata."""
-        fill = self._fill
-        plain = fill if isinstance(fill, str | int | float) else torch.as_tensor(fill).tolist()
         return {
             "window": list(self._window),
             "stride": list(self._stride),
-            "fill": plain,
+            "fill": described_fill(self._fill),
             "score": self._score,
         }
 
@@ -178,19 +168,8 @@ class Occlusion(Method):
 
     def _filled(self, images: Tensor) -> Tensor:
         """What windows are filled with, shape of the images."""
-        fill = self._fill
-        if isinstance(fill, str):
-            if fill == "mean":
-                return images.mean(dim=tuple(range(2, images.dim())), keepdim=True).expand_as(images)
-            if fill == "blur":
-                return self._blurred(images)
-            fill = _FILLS[fill]
-        return bound_like(fill, images, "fill of the windows")
-
-    def _blurred(self, images: Tensor) -> Tensor:
-        sigma = [window / 2 for window in _for_axes("window", self._window, images.dim() - 2)]
-        blurred = ndimage.gaussian_filter(images.double().cpu().numpy(), [0, 0, *sigma], mode="nearest")
-        return torch.from_numpy(blurred).to(images)
+        blur = [window / 2 for window in _for_axes("window", self._window, images.dim() - 2)]
+        return filled(self._fill, images, blur=blur, name="fill of the windows")
 
     def _covered_logits(self, images: Tensor, fill: Tensor, covers: Tensor) -> Tensor:
         """Scores of the model, shape ``(positions, N, K)``."""

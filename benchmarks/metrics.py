@@ -1,0 +1,109 @@
+"""How long pixel flipping of 100 digits takes beside quantus in the same run, and how far the curves are apart.
+
+Run ``python benchmarks/metrics.py``; needs quantus 0.6.0: ``pip install --no-deps quantus==0.6.0 cachetools
+scikit-image lazy-loader``, without its dependencies, since it asks for another build of OpenCV than the extra ``test``
+has. One thread.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import nn_interpretability  # noqa: F401 (makes torchvision importable beside a CPU-only torch)
+
+# isort: split
+import logging
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import quantus
+import torch
+from torch import Tensor, nn
+
+from nn_interpretability import metrics
+from nn_interpretability.models import build_model
+
+DIGITS, REPEATS = 100, 3
+
+
+def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Best of several runs; processor time, which other processes change little on one thread."""
+    times = []
+    for _ in range(repeats):
+        begin = time.process_time()
+        work()
+        times.append(time.process_time() - begin)
+    return min(times)
+
+
+def digits() -> Tensor:
+    """Bright strokes on black, about as much ink as in a digit."""
+    images = torch.zeros(DIGITS, 1, 28, 28)
+    images[..., 4:24, 11:18] = 0.2 + 0.8 * torch.rand(DIGITS, 1, 20, 7)
+    return images
+
+
+def flipping(model: nn.Module, images: Tensor, relevance: Tensor, classes: Tensor) -> None:
+    """One curve, most relevant pixels first, by softmax, of every pixel."""
+    ours = metrics.PixelFlipping(model, order="most_relevant_first", score="probability")
+    peer = quantus.PixelFlipping(
+        features_in_step=1,
+        perturb_baseline="black",
+        abs=False,
+        normalise=False,
+        disable_warnings=True,
+        display_progressbar=False,
+    )
+    arrays = [values.numpy() for values in (images, classes, relevance)]
+
+    def theirs() -> object:
+        return peer(model=model, x_batch=arrays[0], y_batch=arrays[1], a_batch=arrays[2], softmax=True, device="cpu")
+
+    curve = ours.measure(images, relevance, classes).most_relevant_first
+    assert curve is not None
+    apart = np.abs(np.asarray(theirs()) - curve[:, 1:].numpy()).max()
+    both = metrics.PixelFlipping(model, score="probability")
+    noisy = images + 0.01
+    one = seconds(lambda: ours.measure(images, relevance, classes))
+    two = seconds(lambda: both.measure(images, relevance, classes))
+    full = seconds(lambda: ours.measure(noisy, relevance, classes), 1)
+    other = seconds(theirs, 1)
+    print(f"pixel flipping of {DIGITS} digits, 784 steps; quantus needs {other:.1f} s")
+    print(f"  one curve {one:.1f} s: quantus needs {other / one:.1f} times as long   largest difference {apart:.1g}")
+    print(f"  both curves {two:.1f} s   one curve of images without a black pixel {full:.1f} s")
+
+
+def maps_alone(relevance: Tensor) -> None:
+    """Gini index and entropy of 1000 maps."""
+    maps = relevance.repeat(10, 1, 1, 1)
+    array, nothing = maps.numpy(), np.zeros(len(maps), dtype=int)
+    peers = {"gini": quantus.Sparseness, "entropy_complexity": quantus.Complexity}
+    for name, peer_class in peers.items():
+        peer = peer_class(abs=True, normalise=False, disable_warnings=True, display_progressbar=False)
+        theirs = np.asarray(peer(model=None, x_batch=array, y_batch=nothing, a_batch=array, device="cpu"))
+        ours = getattr(metrics, name)(maps)
+        apart = np.abs(theirs - ours.numpy()).max()
+        slow = seconds(lambda p=peer: p(None, array, nothing, array, device="cpu"), 1)  # type: ignore[misc]
+        fast = seconds(lambda n=name: getattr(metrics, n)(maps))  # type: ignore[misc]
+        print(
+            f"{name} of {len(maps)} maps: quantus needs {slow / fast:.0f} times as long   largest difference {apart:.1g}"
+        )
+
+
+def main() -> None:
+    logging.disable()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model, images = build_model("small_cnn").eval(), digits()
+    relevance = torch.randn(images.shape)
+    flipping(model, images, relevance, torch.arange(DIGITS) % 10)
+    maps_alone(relevance)
+
+
+if __name__ == "__main__":
+    main()
