@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.claims.samples import stratified
 from nn_interpretability.data.digits import Digits
+from nn_interpretability.data.probes import class_means
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.training.generative import load_generative_model
@@ -129,6 +130,30 @@ class Context:
         images = torch.from_numpy(self.digits.test_images[chosen])[:, None].float() / 255
         labels = torch.from_numpy(self.digits.test_labels[chosen])
         return images.to(self.device), labels.to(self.device)
+
+    def test_images_of(self, label: int, count: int | None = None) -> Tensor:
+        """Test pictures of one class, float32 ``(n, 1, 28, 28)`` in [0, 1].
+
+        Parameters
+        ----------
+        label
+            The class.
+        count
+            How many, the first; None for as many as the budget has. Fewer come back where there are not enough.
+
+        Raises
+        ------
+        NotRun
+            If there is none.
+        """
+        chosen = np.flatnonzero(self.digits.test_labels == label)[: self.budget.images if count is None else count]
+        if not len(chosen):
+            raise NotRun(f"no test picture shows a {label}.")
+        return torch.from_numpy(self.digits.test_images[chosen])[:, None].float().to(self.device) / 255
+
+    def class_means(self) -> Tensor:
+        """The mean training picture of each class, shifted and scaled to [0, 1], float32 ``(classes, 1, 28, 28)``."""
+        return torch.from_numpy(class_means(self.digits)[1])[:, None].to(self.device)
 
     def rng(self, assertion: str) -> np.random.Generator:
         """Random numbers of numpy for one assertion."""

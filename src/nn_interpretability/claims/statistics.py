@@ -12,7 +12,7 @@ from scipy import stats
 FloatArray = NDArray[np.float64]
 Statistic = Callable[[FloatArray], float]
 
-DRAWS = 4000
+DRAWS = 10_000
 LEVEL = 0.95
 
 

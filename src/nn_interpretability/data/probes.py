@@ -87,11 +87,16 @@ def select_class_means(digits_h5: Path | str, output: Path | str, provenance: Ma
         As for :func:`select_first_of_class`.
     """
     digits = digits_file.load(digits_h5)
+    labels, images = class_means(digits)
+    _write(output, images, labels, -1, {"kind": "class_means"}, digits, provenance)
+
+
+def class_means(digits: digits_file.Digits) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The classes ``(k,)`` and the mean training picture of each, shifted and scaled to [0, 1], ``(k, 28, 28)``."""
     labels = np.unique(digits.train_labels)
     means = np.stack([digits.train_images[digits.train_labels == label].mean(axis=0) for label in labels])
     low, high = means.min(axis=(1, 2), keepdims=True), means.max(axis=(1, 2), keepdims=True)
-    images = ((means - low) / (high - low)).astype(np.float32)
-    _write(output, images, labels, -1, {"kind": "class_means"}, digits, provenance)
+    return labels, ((means - low) / (high - low)).astype(np.float32)
 
 
 def select_occlusions(

@@ -89,7 +89,7 @@ def leave_one_out(
         activation.append(found.activation[-1, -1].numpy())
     crops_seen, dreams = cut.cpu().numpy(), np.stack(dreamed)
     edges = seams(crop, tile, 0)
-    values = _measures(crops_seen, dreams, edges)
+    values = measures_of_dreams(crops_seen, dreams, edges)
     axes = ("variant", "crop")
     arrays = {
         "photograph": Array(crops_seen, ("crop", "channel", "y", "x")),
@@ -142,9 +142,20 @@ def _spread(room: int, count: int) -> list[int]:
     return [round(room * (i + 0.5) / count) if count == 1 else round(room * i / (count - 1)) for i in range(count)]
 
 
-def _measures(
+def measures_of_dreams(
     crops: npt.NDArray[np.floating[Any]], dreams: npt.NDArray[np.floating[Any]], edges: Sequence[int]
 ) -> dict[str, npt.NDArray[np.float64]]:
+    """Of each dream: high frequencies and seams of its change, and its brightness, ``(variant, crop)``.
+
+    Parameters
+    ----------
+    crops
+        Of the photograph, ``(crop, channel, y, x)``.
+    dreams
+        By variant, ``(variant, crop, channel, y, x)``.
+    edges
+        First pixel of each tile but the first.
+    """
     photograph = luminance(crops)
     change = [luminance(each) - photograph for each in dreams]
     return {

@@ -10,8 +10,9 @@ from nn_interpretability.claims.context import Context
 from nn_interpretability.claims.finding import Finding, above
 from nn_interpretability.claims.rules import Rule
 from nn_interpretability.claims.samples import Measured, per_image, values_of
-from nn_interpretability.claims.statistics import mean_estimate, spearman
+from nn_interpretability.claims.statistics import mean_estimate
 from nn_interpretability.methods.cam import CAM
+from nn_interpretability.metrics.similarity import spearman
 
 PAIRS = ("bicubic", "aligned_corners")
 
@@ -27,9 +28,9 @@ def measure(context: Context, rule: Rule) -> Measured:
     }
     found: dict[str, list[list[float]]] = {name: [] for name in PAIRS}
     for model in context.networks("cam_3x3"):
-        maps = {name: CAM(model, **way).interpret(images).values.cpu().numpy() for name, way in ways.items()}
+        maps = {name: CAM(model, **way).interpret(images).values for name, way in ways.items()}
         for name in PAIRS:
-            found[name].append([spearman(a, b) for a, b in zip(maps["bilinear"], maps[name], strict=True)])
+            found[name].append(spearman(maps["bilinear"], maps[name]).tolist())
     return {f"rank_{name}": per_image(ranks) for name, ranks in found.items()}
 
 
