@@ -17,7 +17,9 @@ INK = 0.0
 _BLOCK = 500
 
 
-def flipping(model: nn.Module, images: Tensor, maps: Tensor, target: Tensor) -> NDArray[np.float64]:
+def flipping(
+    model: nn.Module, images: Tensor, maps: Tensor, target: Tensor, *, steps: int | None = None
+) -> NDArray[np.float64]:
     """Pixel flipping: area between the curves of least and of most relevant pixels first, over the size of the logit.
 
     Parameters
@@ -28,13 +30,15 @@ def flipping(model: nn.Module, images: Tensor, maps: Tensor, target: Tensor) -> 
         Relevance of the images, of their shape.
     target
         The class that the maps explain, ``(n,)``.
+    steps
+        In how many steps all pixels are flipped; None for pixel by pixel.
 
     Returns
     -------
     ndarray
-        Shape ``(n,)``; black fill, pixel by pixel; higher is better. A logit below 0.001 in size counts as that much.
+        Shape ``(n,)``; black fill; higher is better. A logit below 0.001 in size counts as that much.
     """
-    area = PixelFlipping(model).measure(images, maps, target).area_between
+    area = PixelFlipping(model, steps=steps).measure(images, maps, target).area_between
     with torch.no_grad():
         logit = model(images).gather(1, target[:, None])[:, 0].double()
     found: NDArray[np.float64] = (area / logit.abs().clamp(min=1e-3)).cpu().numpy()

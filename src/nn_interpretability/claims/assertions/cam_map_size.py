@@ -19,15 +19,15 @@ SIZES = ("cam_3x3", "cam_6x6", "cam_9x9")
 
 def measure(context: Context, rule: Rule) -> Measured:
     """Pixel flipping and mass on ink of the maps of each network, and its right answers on all test pictures."""
-    del rule
     images, _ = context.test_images()
+    steps = rule.parameters["flips"]
     measured: dict[str, Array] = {}
     for name in SIZES:
         flips, masses, right = [], [], []
         for model in context.networks(name):
             target = predicted(model, images)
             maps = CAM(model).interpret(images, target).values
-            flips.append(flipping(model, images, maps, target))
+            flips.append(flipping(model, images, maps, target, steps=steps))
             masses.append(mass_on_ink(images, maps))
             right.append(right_answers(model, context.digits, context.device))
         measured |= {

@@ -20,8 +20,8 @@ NETWORKS = ("all_conv_cnn", "cnn")
 
 def measure(context: Context, rule: Rule) -> Measured:
     """Pixel flipping of both methods on both networks, and the networks' right answers on all test pictures."""
-    del rule
     images, _ = context.test_images()
+    steps = rule.parameters["flips"]
     measured: dict[str, Array] = {}
     for name in NETWORKS:
         guided: list[NDArray[np.float64]] = []
@@ -30,7 +30,7 @@ def measure(context: Context, rule: Rule) -> Measured:
         for model in context.networks(name):
             target = predicted(model, images)
             for method, found in ((GuidedBackprop(model), guided), (Deconvolution(model), deconvolved)):
-                found.append(flipping(model, images, method.interpret(images, target).values, target))
+                found.append(flipping(model, images, method.interpret(images, target).values, target, steps=steps))
             right.append(right_answers(model, context.digits, context.device))
         measured |= {
             f"guided_{name}": per_image(guided),

@@ -23,13 +23,13 @@ LAYERS = ("relu1", "relu2", "relu3")
 
 def measure(context: Context, rule: Rule) -> Measured:
     """Pixel flipping and mass on ink of Grad-CAM behind each ReLU, and the error of its identity with CAM."""
-    del rule
     images, _ = context.test_images()
+    steps = rule.parameters["flips"]
     flips, masses, errors = [], [], []
     for model in context.networks("cam_3x3"):
         target = predicted(model, images)
         maps = [GradCAM(model, layer=layer).interpret(images, target).values for layer in LAYERS]
-        flips.append(np.stack([flipping(model, images, each, target) for each in maps], axis=1))
+        flips.append(np.stack([flipping(model, images, each, target, steps=steps) for each in maps], axis=1))
         masses.append(np.stack([mass_on_ink(images, each) for each in maps], axis=1))
         errors.append(_identity_error(model, images, target))
     dims = ("seed", "image", "layer")
