@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from nn_interpretability.data.probes import class_means
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.training.generative import load_generative_model
+
+T = TypeVar("T")
 
 
 class NotRun(Exception):  # noqa: N818 (no error: a measurement that cannot be made here)
@@ -82,6 +84,7 @@ class Context:
     device: str = "cpu"
     local: Path | None = None
     _networks: dict[tuple[str, int], nn.Module] = field(default_factory=dict, repr=False)
+    _shared: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def network(self, name: str, seed: int = 0) -> nn.Module:
         """A trained network, in evaluation mode; ``seed`` counts its training seeds from 0.
@@ -154,6 +157,13 @@ class Context:
     def class_means(self) -> Tensor:
         """The mean training picture of each class, shifted and scaled to [0, 1], float32 ``(classes, 1, 28, 28)``."""
         return torch.from_numpy(class_means(self.digits)[1])[:, None].to(self.device)
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several assertions of one job need, made by the first that asks for it under this key."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: T = self._shared[key]
+        return found
 
     def rng(self, assertion: str) -> np.random.Generator:
         """Random numbers of numpy for one assertion."""

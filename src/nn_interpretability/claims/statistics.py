@@ -62,7 +62,7 @@ def mean_estimate(values: ArrayLike, *, seed: int = 0, draws: int = DRAWS) -> Es
         Number of resampled samples.
     """
     table = _table(values)
-    rows, columns = _counts(table.shape, seed, draws)
+    rows, columns = resampling_counts(table.shape, seed, draws)
     means = np.einsum("ds,si,di->d", rows, table, columns, optimize=True) / table.size
     return Estimate(float(table.mean()), means)
 
@@ -134,8 +134,8 @@ def _table(values: ArrayLike) -> FloatArray:
     return table[None] if table.ndim == 1 else table
 
 
-def _counts(shape: tuple[int, ...], seed: int, draws: int) -> tuple[FloatArray, FloatArray]:
-    """How often each seed and each image is drawn, ``(draws, seed)`` and ``(draws, image)``."""
+def resampling_counts(shape: tuple[int, ...], seed: int, draws: int) -> tuple[FloatArray, FloatArray]:
+    """How often each seed and each image is drawn, ``(draws, seed)`` and ``(draws, image)``; float64."""
     rng = np.random.default_rng(seed)
     rows, columns = (rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64) for n in shape)
     return rows, columns

@@ -1,4 +1,4 @@
-"""One picture at many angles."""
+"""Pictures at many angles."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scipy import ndimage
 
 
 def rotated(picture: NDArray[np.float32], angles: Sequence[float], *, clip: bool = True) -> NDArray[np.float32]:
-    """Turn a picture about its centre, by cubic splines, black outside.
+    """Turn a picture, or several alike, about their centre, by cubic splines, black outside.
 
     Parameters
     ----------
     picture
-        Shape (height, width), in [0, 1].
+        Shape (..., height, width), in [0, 1].
     angles
         Degrees; negative ones turn clockwise.
     clip
@@ -24,7 +24,7 @@ def rotated(picture: NDArray[np.float32], angles: Sequence[float], *, clip: bool
     Returns
     -------
     ndarray
-        float32, shape (angles, height, width).
+        float32, shape (angles, ..., height, width).
     """
-    turned = np.stack([ndimage.rotate(picture, angle, reshape=False, order=3) for angle in angles])
+    turned = np.stack([ndimage.rotate(picture, angle, axes=(-1, -2), reshape=False, order=3) for angle in angles])
     return np.asarray(turned.clip(0, 1) if clip else turned, dtype=np.float32)
