@@ -41,10 +41,12 @@ def test_the_two_classes_that_are_most_probable_over_passes() -> None:
 
 
 def test_certain_pictures_are_compared_with_the_middle_one_of_the_others() -> None:
-    softmax = np.array([[[0.9, 0.95, 0.99, 0.85], [0.5, 0.6, 0.7, 0.3]]])
-    information = np.array([[[0.1, 0.9, 0.4, 0.6], [0.3, 0.5, 0.7, 0.5]]])
+    softmax = np.array([[[0.9, 0.95, 0.99, 0.85], [0.9, 0.9, 0.7, 0.3]]])
+    information = np.array([[[0.1, 0.2, 0.3, 0.4], [0.5, 0.9, 0.6, 0.7]]])
     values = np.stack([softmax, information], axis=-1)
-    assert uncertain_share(values, 0.8) == 0.5  # 0.9 and 0.6 are above the median 0.5
+    assert uncertain_share(values, 0.8) == pytest.approx(
+        1 / 6
+    )  # 0.9 is above 0.65; above the median of all is 0.5, too
     assert uncertain_share(values, 0.1) == 0.0  # no others
 
 

@@ -69,6 +69,18 @@ def test_the_ends_turn_with_the_bar() -> None:
     assert columns.tolist() == [5, 6, 7, 8, 9, 18, 19, 20, 21, 22]
 
 
+@pytest.mark.parametrize("degrees", [-40, 30])
+def test_the_ends_of_a_leaning_bar(degrees: float) -> None:
+    strokes = strokes_of(leaning(degrees)[None], ink=0.1, radius=2)
+    y, x = np.mgrid[:28, :28] - 13.5
+    upper, lower = ([(axis[end].mean()) for axis in (x, y)] for end in strokes.ends[0])
+    reach = np.hypot(*upper)
+    expected = reach * np.array([np.sin(np.deg2rad(degrees)), -np.cos(np.deg2rad(degrees))])
+    np.testing.assert_allclose(upper, expected, atol=0.5)
+    np.testing.assert_allclose(lower, -expected, atol=0.5)
+    assert reach > 6
+
+
 def test_faint_pixels_are_no_ink() -> None:
     picture = bar()
     picture[0, 13] = 0.05
