@@ -1,4 +1,4 @@
-"""Negative shares that grow with u, with concentration that falls; or neither."""
+"""Negative shares that grow with u, with concentration that falls; or the other way round."""
 
 import numpy as np
 
@@ -25,4 +25,4 @@ def true() -> Measured:
 
 
 def false() -> Measured:
-    return _measured(0.0)
+    return _measured(-0.5)
