@@ -1,0 +1,76 @@
+"""What the assertions compute of maps and of trends, on known answers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from nn_interpretability.claims.blur import blurred_to, gaussian_blur
+from nn_interpretability.claims.differences import relative_difference
+from nn_interpretability.claims.quality import flipping
+from nn_interpretability.claims.trends import kendall
+from nn_interpretability.metrics.roughness import total_variation
+
+
+def noise(count: int) -> torch.Tensor:
+    return torch.randn(count, 1, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_blurred_map_is_as_rough_as_asked() -> None:
+    maps = noise(3)
+    asked = torch.tensor([0.3, 0.8, 1.2], dtype=torch.float64)
+    blurred, sigma = blurred_to(maps, asked)
+    torch.testing.assert_close(total_variation(blurred), asked, rtol=1e-6, atol=0)
+    assert (sigma.diff() < 0).all()
+
+
+def test_a_map_that_is_smooth_enough_is_left_as_it_is() -> None:
+    maps = noise(2)
+    blurred, sigma = blurred_to(maps, total_variation(maps) * torch.tensor([1.0, 1.5]))
+    assert torch.equal(blurred, maps)
+    assert torch.equal(sigma, torch.zeros(2, dtype=torch.float64))
+
+
+def test_no_blur_is_smooth_enough() -> None:
+    maps = noise(1)
+    blurred, sigma = blurred_to(maps, torch.zeros(1, dtype=torch.float64))
+    assert sigma.item() == 14
+    torch.testing.assert_close(blurred, gaussian_blur(maps, sigma))
+
+
+def test_a_blurred_point_is_a_gaussian() -> None:
+    maps = torch.zeros(1, 1, 28, 28, dtype=torch.float64)
+    maps[0, 0, 10, 12] = 1
+    sigma = 1.5
+    found = gaussian_blur(maps, torch.tensor([sigma]))
+    line = [math.exp(-(d**2) / (2 * sigma**2)) for d in range(-60, 61)]
+    expected = math.exp(-(3**2 + 2**2) / (2 * sigma**2)) / sum(line) ** 2
+    assert found[0, 0, 13, 14].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_kendall_is_that_of_scipy() -> None:
+    values = np.random.default_rng(0).standard_normal((2, 5, 7))
+    expected = [[stats.kendalltau(range(7), row).statistic for row in rows] for rows in values]
+    np.testing.assert_allclose(kendall(values), expected, atol=1e-12)
+    assert kendall([1, 1, 1]) == 0
+
+
+def test_relative_difference_is_by_the_second_map() -> None:
+    maps = torch.tensor([[[[1.0, 2.0]]], [[[0.0, 0.0]]], [[[0.0, 3.0]]]])
+    others = torch.tensor([[[[1.0, 4.0]]], [[[0.0, 0.0]]], [[[0.0, 0.0]]]])
+    np.testing.assert_array_equal(relative_difference(maps, others), [0.5, 0, 1])
+
+
+def test_pixel_flipping_of_a_linear_network_has_its_closed_form() -> None:
+    class Sum(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            total = images.flatten(1).sum(1)
+            return torch.stack([total, -total], dim=1)
+
+    images = torch.tensor([[[[3.0, 1.0]]]])
+    # Most relevant first: 4, 1, 0; least: 4, 3, 0; the mean difference is 2 / 3, a sixth of the score.
+    found = flipping(Sum(), images, images, torch.tensor([0]))
+    assert found == pytest.approx([1 / 6])
+    assert flipping(Sum(), images, images, torch.tensor([0]), steps=1) == pytest.approx([0])
