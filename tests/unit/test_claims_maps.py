@@ -10,6 +10,7 @@ from scipy import stats
 from nn_interpretability.claims.blur import blurred_to, gaussian_blur
 from nn_interpretability.claims.differences import relative_difference
 from nn_interpretability.claims.quality import flipping
+from nn_interpretability.claims.taylor_expansion import taylor_step
 from nn_interpretability.claims.trends import kendall
 from nn_interpretability.metrics.roughness import total_variation
 
@@ -74,3 +75,19 @@ def test_pixel_flipping_of_a_linear_network_has_its_closed_form() -> None:
     found = flipping(Sum(), images, images, torch.tensor([0]))
     assert found == pytest.approx([1 / 6])
     assert flipping(Sum(), images, images, torch.tensor([0]), steps=1) == pytest.approx([0])
+
+
+def test_a_taylor_step_by_hand() -> None:
+    # The sum is 2 - 1 = 1; the root point is (1, 1), as far along (2, 0) as it takes; all goes to the first input.
+    step = taylor_step(torch.tensor([[2.0, 1.0]]), torch.tensor([[1.0, -1.0]]), torch.tensor([[3.0]]))
+    assert step.tolist() == [[3.0, 0.0]]
+
+
+def test_taylor_steps_are_the_z_plus_rule() -> None:
+    generator = torch.Generator().manual_seed(0)
+    activations = torch.rand(4, 6, dtype=torch.float64, generator=generator)
+    weight = torch.randn(5, 6, dtype=torch.float64, generator=generator)
+    relevance = torch.where(activations @ weight.mT > 0, 1.5, 0.0).double()
+    contributions = activations[:, None] * weight.clamp(min=0)
+    expected = (contributions / contributions.sum(2, keepdim=True) * relevance[:, :, None]).sum(1)
+    torch.testing.assert_close(taylor_step(activations, weight, relevance), expected, rtol=1e-12, atol=1e-14)
