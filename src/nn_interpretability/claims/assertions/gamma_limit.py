@@ -46,7 +46,7 @@ def decide(measured: Measured, rule: Rule) -> Finding:
     difference = values_of(measured, "difference")
     seeds, images, _ = difference.shape
     largest = difference.max(axis=(0, 1))
-    gammas, tolerance = np.asarray(rule.parameters["gammas"]), rule.parameters["tolerance"]
+    gammas = np.asarray(rule.parameters["gammas"])
     slope = float(np.polyfit(np.log(gammas), np.log(np.maximum(largest, _TINY)), 1)[0])
     alpha2 = float(np.median(values_of(measured, "difference_from_alpha2")))
     return Finding(
