@@ -7,12 +7,17 @@ import pytest
 import torch
 from scipy import stats
 
+from nn_interpretability.claims.assertions.perturbation_saturates import share_far_below
+from nn_interpretability.claims.assertions.reveal_cancel_sees_more import chosen_pairs
 from nn_interpretability.claims.blur import blurred_to, gaussian_blur
 from nn_interpretability.claims.differences import relative_difference
-from nn_interpretability.claims.quality import flipping
+from nn_interpretability.claims.quality import flipping, predicted, removal_effects
 from nn_interpretability.claims.taylor_expansion import taylor_step
+from nn_interpretability.claims.toy_networks import Nested, Shifted
 from nn_interpretability.claims.trends import kendall
+from nn_interpretability.methods.occlusion import Occlusion
 from nn_interpretability.metrics.roughness import total_variation
+from nn_interpretability.models.build import build_model
 
 
 def noise(count: int) -> torch.Tensor:
@@ -91,3 +96,37 @@ def test_taylor_steps_are_the_z_plus_rule() -> None:
     contributions = activations[:, None] * weight.clamp(min=0)
     expected = (contributions / contributions.sum(2, keepdim=True) * relevance[:, :, None]).sum(1)
     torch.testing.assert_close(taylor_step(activations, weight, relevance), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_removing_pixels_is_occlusion_by_windows_of_one() -> None:
+    torch.manual_seed(0)
+    model = build_model("small_cnn").double()
+    images = torch.rand(2, 1, 28, 28, dtype=torch.float64)
+    images[:, :, 8:] = 0
+    target = predicted(model, images)
+    expected = Occlusion(model, window=1, stride=1, fill="black").interpret(images, target).values[:, 0]
+    torch.testing.assert_close(removal_effects(model, images, target), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_far_below() -> None:
+    large = torch.tensor([[[4.0, -3.0, 2.0, 1.0, 9.0]]])
+    small = torch.tensor([[[0.1, -2.0, 0.0, 0.0, 0.0]]])
+    ink = torch.tensor([[[True, True, True, True, False]]])
+    # Of four ink pixels the two largest, 4 and -3, count, and one of them is next to nothing in the other map.
+    assert share_far_below(small, large, ink, 0.1).tolist() == [0.25]
+    assert share_far_below(large, small, ink, 0.1).tolist() == [0]
+    assert share_far_below(small, large, torch.zeros_like(ink), 0.1).tolist() == [0]
+
+
+def test_pictures_are_dealt_out_to_pairs_once() -> None:
+    labels = torch.tensor([8, 8, 4, 8, 9, 8, 8, 4])
+    images = torch.arange(8.0).reshape(8, 1, 1, 1)
+    chosen, original, target = chosen_pairs(images, labels, [[8, 3], [8, 6], [4, 1]], 6)
+    assert chosen.flatten().tolist() == [0, 3, 1, 5, 2, 7]
+    assert original.tolist() == [8, 8, 8, 8, 4, 4]
+    assert target.tolist() == [3, 3, 6, 6, 1, 1]
+
+
+def test_the_pair_of_networks_computes_one_function_of_inputs_that_are_not_negative() -> None:
+    inputs = 4 * torch.rand(500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(Nested()(inputs), Shifted()(inputs))
