@@ -95,8 +95,8 @@ def decide(measured: Measured, rule: Rule) -> Finding:
             "deeplift_difference": deeplift,
         },
         note=(
-            f"On the toy networks the gradient is {gradient:.2g} where the score has risen by 1, and DeepLIFT "
-            f"(Rescale) differs by {deeplift:.2g} between two networks that compute one function. On the trained networks "
+            f"On the toy networks the gradient is {gradient:.2g} where the score has risen by 1; DeepLIFT (Rescale) "
+            f"differs by {deeplift:.2g} between two that compute one function. On the trained networks "
             f"{100 * missed.mean():.2g} % of the ink pixels change the score when they alone are removed and have no "
             f"gradient; {100 * integrated_blind:.2g} % have no integrated gradient."
         ),
