@@ -40,7 +40,7 @@ def flipping(
     """
     area = PixelFlipping(model, steps=steps).measure(images, maps, target).area_between
     with torch.no_grad():
-        logit = model(images).gather(1, target[:, None])[:, 0].double()
+        logit = _logits_of(model, images, target).double()
     found: NDArray[np.float64] = (area / logit.abs().clamp(min=1e-3)).cpu().numpy()
     return found
 
@@ -62,3 +62,34 @@ def right_answers(model: nn.Module, digits: Digits, device: str) -> NDArray[np.f
     """Of each test picture, whether the network is right: 1 or 0, shape ``(test pictures,)``."""
     images = torch.from_numpy(digits.test_images)[:, None].float().to(device) / 255
     return np.asarray(predicted(model, images).cpu().numpy() == digits.test_labels, dtype=np.float64)
+
+
+@torch.no_grad()
+def removal_effects(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    """How far the score falls when one pixel alone becomes black: occlusion by single pixels, where there is ink.
+
+    Parameters
+    ----------
+    model, images
+        The network, and images ``(n, 1, height, width)``.
+    target
+        The class whose logit is asked for, ``(n,)``.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(n, height, width)``; 0 for black pixels, whose removal changes nothing.
+    """
+    whole = _logits_of(model, images, target)
+    effects = torch.zeros_like(images[:, 0])
+    for block in images[:, 0].nonzero().split(_BLOCK):
+        image, row, column = block.unbind(dim=1)
+        changed = images[image]
+        changed[torch.arange(len(block)), 0, row, column] = 0
+        effects[image, row, column] = whole[image] - _logits_of(model, changed, target[image])
+    return effects
+
+
+def _logits_of(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    logits: Tensor = model(images).gather(1, target[:, None])[:, 0]
+    return logits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -134,8 +135,11 @@ def _table(values: ArrayLike) -> FloatArray:
     return table[None] if table.ndim == 1 else table
 
 
+@lru_cache(maxsize=2)
 def resampling_counts(shape: tuple[int, ...], seed: int, draws: int) -> tuple[FloatArray, FloatArray]:
-    """How often each seed and each image is drawn, ``(draws, seed)`` and ``(draws, image)``; float64."""
+    """How often each seed and each image is drawn, float64 ``(draws, seed)`` and ``(draws, image)``; not to be changed."""
     rng = np.random.default_rng(seed)
     rows, columns = (rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64) for n in shape)
+    for counts in (rows, columns):
+        counts.setflags(write=False)
     return rows, columns
