@@ -8,9 +8,8 @@ from nn_interpretability.claims.ledger import decided
 from nn_interpretability.claims.rules import Rule, load_rules
 from nn_interpretability.claims.samples import Measured, read_measured, write_measured
 from nn_interpretability.claims.verdict import NOT_SUPPORTED, SUPPORTED, verdicts
-from nn_interpretability.config.claims import written
 
-RULES = [rule for rule in load_rules() if written(rule)]
+RULES = load_rules()
 FAMILY = 30
 """Sampled claims there are at most; each planted claim must be decided although so many are."""
 
