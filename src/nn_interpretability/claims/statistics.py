@@ -137,7 +137,7 @@ def _table(values: ArrayLike) -> FloatArray:
 
 @lru_cache(maxsize=2)
 def resampling_counts(shape: tuple[int, ...], seed: int, draws: int) -> tuple[FloatArray, FloatArray]:
-    """How often each seed and each image is drawn, float64 ``(draws, seed)`` and ``(draws, image)``; not to be changed."""
+    """How often each seed and image is drawn, float64 ``(draws, seed)`` and ``(draws, image)``; not to be changed."""
     rng = np.random.default_rng(seed)
     rows, columns = (rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64) for n in shape)
     for counts in (rows, columns):
