@@ -1,8 +1,6 @@
 """How long pixel flipping of 100 digits takes beside quantus in the same run, and how far the curves are apart.
 
-Run ``python benchmarks/metrics.py``; needs quantus 0.6.0: ``pip install --no-deps quantus==0.6.0 cachetools
-scikit-image lazy-loader``, without its dependencies, since it asks for another build of OpenCV than the extra ``test``
-has. One thread.
+Run ``python benchmarks/metrics.py``; needs quantus 0.6.0 without its dependencies (``benchmarks/README.md``). 1 thread.
 """
 
 from __future__ import annotations
