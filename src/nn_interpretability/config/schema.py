@@ -559,6 +559,18 @@ def _evidence() -> Schema:
                 "default": 2000,
                 "description": "test pictures, and at most so many foreign ones of each kind",
             },
+            "passes": {
+                "type": "integer",
+                "minimum": 0,
+                "default": 50,
+                "description": "passes with dropout on for each picture, of networks that have dropout; 0: none",
+            },
+            "pass_pictures": {
+                "type": "integer",
+                "minimum": 10,
+                "default": 1000,
+                "description": "how many of the pictures of each kind are asked in passes",
+            },
         }
     )
 
