@@ -177,6 +177,32 @@ def test_dropout_on_stands_below_dropout_off(made: Made) -> None:
         made.figure("dropout_maps", "every")
 
 
+def test_published_maps_of_dropout_are_grey_and_lie_between_black_and_white(made: Made) -> None:
+    logits = np.tile(np.arange(10.0), (3, 1))
+    rng, words = np.random.default_rng(0), {"logits": logits, "model": "dropout_cnn"}
+    grey = rng.random((3, *made.values("one", "mean").shape[2:]))
+    mode = {"parameters": {"mode": "rescale", "passes": 2}}
+    for name, values, method in (
+        ("off", grey, "gradient"),
+        ("raw_published", 40 * grey - 7, "deeplift_as_published"),
+        ("mean_published", 1 - grey / 2, "deeplift_unshared_masks"),
+    ):
+        more = {"method": method, **({} if name == "off" else mode)}
+        made.paths[name] = write_attribution(made.folder / f"{name}.h5", values.astype(np.float32), **words, **more)
+    group = made.figure("dropout_maps", "off", "one", published=["raw_published", "mean_published"])
+    assert [block.grey for block in group.blocks] == [False, True]
+    raw, mean = group.blocks[1].rows
+    assert raw.values.min(axis=(1, 2)).tolist() == [0, 0, 0]
+    assert raw.values.max(axis=(1, 2)).tolist() == [1, 1, 1]
+    np.testing.assert_allclose(mean.values, 1 - grey / 2, rtol=1e-6)
+    numbers_of_figure(made.folder / "dropout_maps.h5", made.folder / "numbers.json")
+    alike = read_json(made.folder / "numbers.json")["figure.fig19.alike.raw_published.mean_published"]["value"]
+    assert alike == pytest.approx(-1)  # a correlation, whatever shift and scale
+    draw(
+        made.folder / "dropout_maps.h5", *(made.folder / f"f{end}" for end in (".pdf", ".png", ".json")), provenance={}
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "panels"),
     [

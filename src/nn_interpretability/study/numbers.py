@@ -161,7 +161,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     and ``agreement.<row>.size``, how many times as large the published maps are (left out where ours are empty);
     ``difference.max`` and ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of
     a row of the first block from the row above, relative to the largest value there;
-    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of that block.
+    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of that block, and the mean correlation
+    between two rows of a block in grey.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -403,13 +404,16 @@ def _agreement(group: PanelGroup) -> dict[str, float | None]:
 
 
 def _alike(group: PanelGroup) -> dict[str, float]:
-    """The mean cosine over the pictures, for each two rows of the first block."""
-    rows = group.blocks[0].rows
+    """The mean cosine over the pictures, for each two rows of the first block, or the mean correlation in grey ones."""
     found = {}
-    for one, other in itertools.combinations(rows, 2):
-        pairs = zip(one.values, other.values, strict=True)
-        cosines = [cosine(np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()) for a, b in pairs]
-        found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
+    for block in group.blocks:
+        if block is not group.blocks[0] and not block.grey:
+            continue
+        for one, other in itertools.combinations(block.rows, 2):
+            pairs = zip(one.values.astype(np.float64), other.values.astype(np.float64), strict=True)
+            shift = np.mean if block.grey else np.zeros_like  # grey maps have no zero
+            cosines = [cosine((a - shift(a)).ravel(), (b - shift(b)).ravel()) for a, b in pairs]
+            found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
     return found
 
 

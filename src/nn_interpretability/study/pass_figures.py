@@ -14,7 +14,15 @@ from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 from nn_interpretability.plotting.scatter_data import PassScatter
 from nn_interpretability.storage.hdf5 import Product
-from nn_interpretability.study.rows import description_of, relative, row_of, sized, sum_of_channels
+from nn_interpretability.study.rows import (
+    CORRECTED,
+    PUBLISHED,
+    description_of,
+    relative,
+    row_of,
+    sized,
+    sum_of_channels,
+)
 
 Floats = NDArray[np.float64]
 
@@ -117,30 +125,49 @@ def uncertainty_maps(figure: str, products: Mapping[str, Product], definition: M
 
 
 def dropout_maps(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
-    """Maps of networks without dropout, of one pass with dropout on, and of the mean of all passes; one scale."""
-    with_dropout = {product.params["model"] for product in products.values() if "counts" in product.arrays}
+    """Maps of networks without dropout, of one pass with dropout on, and of the mean of all passes; one scale.
+
+    Published ones follow in grey: multipliers, each map, or that of each pass, shifted and scaled to [0, 1].
+    """
     rows: list[MapRow] = []
     for name in definition["panels"]:
-        product = products[name]
-        if "values" not in product.arrays:
-            rows += _one_and_mean(name, product)
-            continue
-        row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
-        if product.params.get("model") not in with_dropout:
-            row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
-        rows.append(_noted(row))
+        single = "values" in products[name].arrays
+        rows += [_still_row(name, products)] if single else _one_and_mean(name, products[name])
     limit = scale.symmetric_limit([row.values for row in rows])
+    published = tuple(_grey_row(name, products) for name in definition.get("published", ()))
+    blocks = [Block(CORRECTED if published else "", tuple(_limited(row, limit) for row in rows))]
+    if published:
+        blocks.append(Block(PUBLISHED, published, grey=True))
     first = products[definition["panels"][0]]
     return PanelGroup(
         figure=figure,
         pictures=first.arrays["images"].values,
         label=first.arrays["label"].values,
-        blocks=(Block("", tuple(_limited(row, limit) for row in rows)),),
+        blocks=tuple(blocks),
         quantity=description_of(first).quantity,
         quantile=scale.QUANTILE,
         scale_rule=RULE,
         heads=tuple(f"digit {k}" for k in first.arrays["label"].values),
     )
+
+
+def _still_row(name: str, products: Mapping[str, Product]) -> MapRow:
+    """The maps of an attribution, with the class and the logit above each."""
+    product = products[name]
+    row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
+    with_dropout = {each.params["model"] for each in products.values() if "counts" in each.arrays}
+    if product.params.get("model") not in with_dropout:
+        row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
+    return _noted(row)
+
+
+def _grey_row(name: str, products: Mapping[str, Product]) -> MapRow:
+    """The same in [0, 1], whatever its values."""
+    row = _still_row(name, products)
+    low, high = row.values.min(axis=(1, 2), keepdims=True), row.values.max(axis=(1, 2), keepdims=True)
+    if products[name].params["method"] == "deeplift_unshared_masks":
+        return row  # a mean of maps in [0, 1]
+    return replace(row, values=(row.values - low) / np.where(high > low, high - low, 1))
 
 
 def softmax(logits: Floats) -> Floats:
