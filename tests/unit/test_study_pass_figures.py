@@ -26,12 +26,14 @@ CONFIG: dict[str, Any] = {
     "models": {"cnn": {}, "dropout_cnn": {"architecture": "dropout_cnn"}},
     "probes": {"digits": {}, "turning": {"kind": "rotations", "angles": [0, -7, -21]}},
     "passes": {
+        "two": {"probe": "turning", "pictures": [2, 0], "passes": PASSES},
         "turned": {"probe": "turning", "passes": PASSES},
         "three": {"passes": PASSES},
         "noisy": {"pictures": [1], "noise": 0.5, "passes": PASSES},
     },
     "pass_attributions": {
         "every": {"passes": "turned", **LRP, "products": ["mean", "covariance", "by_predicted_class"]},
+        "independent": {"passes": "two", **LRP, "independent_masks": True},
         "information": {"passes": "turned", **LRP, "target": "mutual_information"},
         "one": {"passes": "three", **LRP, "target": "predicted", "keep_raw": 1},
         "noise": {"passes": "noisy", **LRP, "target": "predicted", "products": ["mean", "by_predicted_class"]},
@@ -152,6 +154,21 @@ def test_maps_of_uncertainty_are_those_of_the_class_seen(made: Made) -> None:
     variance = made.values("every", "score_variance")[np.arange(3), seen]
     assert rows[1].notes == tuple(f"{value:.1f} of {value:.1f}" for value in variance)  # these maps are complete
     assert rows[2].notes[0].endswith(" nat")
+
+
+def test_other_masks_for_each_class_stand_below_the_same_picture(made: Made) -> None:
+    group = made.figure("passes_by_class", "every", published=["independent"], angles=[-21, 0])
+    assert [len(block.rows) for block in group.blocks] == [3, 3]
+    for place, block in enumerate(group.blocks):
+        row = block.rows[2]
+        assert row.heading == "Algorithm 1 as published"
+        counts = made.values("independent", "counts")[place]
+        assert row.notes == tuple(f"{count} ×" for count in counts)
+        assert counts.sum() != PASSES
+        assert f"how many of its {PASSES} passes" in row.detail
+        np.testing.assert_allclose(row.values, made.values("independent", "mean")[place, :, 0], rtol=1e-6)
+    with pytest.raises(ConfigError, match=r"asks for the angles -7; there are -21, 0\."):
+        made.figure("passes_by_class", "every", published=["independent"], angles=[-7])
 
 
 def test_dropout_on_stands_below_dropout_off(made: Made) -> None:

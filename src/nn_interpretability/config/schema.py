@@ -339,6 +339,11 @@ def _pass_attribution() -> Schema:
                 "default": 0,
                 "description": "of how many passes, from the first on, to keep the maps, for quantiles",
             },
+            "independent_masks": {
+                "type": "boolean",
+                "default": False,
+                "description": "other masks for each class, as published: counts need not sum to the passes",
+            },
         },
         required=("passes", "method"),
     )

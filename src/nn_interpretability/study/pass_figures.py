@@ -63,13 +63,18 @@ def pass_scatter(figure: str, products: Mapping[str, Product], definition: Mappi
 def passes_by_class(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
     """A map per class, of the passes that predict it (approach 1) and, where computed, of all passes (Algorithm 1).
 
-    Each picture is a block; ``definition["angles"]`` names those to show. One colour scale for all.
+    Each picture is a block; ``definition["angles"]`` names those to show. One colour scale for all. What is published
+    (other masks for each class) stands below the same picture.
     """
     rows = [
         (_block_heading(products[name], place), _class_rows(name, products[name], place), products[name], place)
         for name in definition["panels"]
         for place in _chosen(figure, products[name], definition.get("angles"))
     ]
+    for _, rows_of_block, product, place in rows:
+        for name in definition.get("published", ()):
+            (there,) = _chosen(figure, products[name], [_angles(figure, product)[place]])
+            rows_of_block.extend(_class_rows(name, products[name], there))
     every = [row for _, block, _, _ in rows for row in block]
     limit = scale.symmetric_limit([row.values[row.values.any(axis=(1, 2))] for row in every if row.values.any()])
     blocks = tuple(
@@ -184,7 +189,12 @@ def _class_rows(name: str, product: Product, place: int) -> list[MapRow]:
         notes = [f"{count} ×" if count else "never" for count in product.arrays["counts"].values[place]]
         detail = f"{heading}, mean of the passes that predict the class; above: how many"
         rows.append(_by_class((name, place, "by_predicted_class"), "Approach 1", detail, product, notes))
-    if product.params["target"] == "all":
+    if product.params["independent_masks"]:
+        counts = product.arrays["counts"].values[place]
+        notes = [f"{count} ×" for count in counts]
+        detail = f"other masks for each class; above: how many of its {product.params['passes']} passes predict it"
+        rows.append(_by_class((name, place, "mean"), "Algorithm 1 as published", detail, product, notes))
+    elif product.params["target"] == "all":
         notes = [_minus(f"{score:.1f}") for score in product.arrays["score_mean"].values[place]]
         detail = f"{heading}, mean of all passes for every class; above: mean score of the class"
         rows.append(_by_class((name, place, "mean"), "Algorithm 1", detail, product, notes))
@@ -202,7 +212,7 @@ def _by_class(which: tuple[str, int, str], heading: str, detail: str, product: P
         heading=heading,
         detail=detail,
         values=maps,
-        score=_floats(product, "logits").mean(axis=0)[place],
+        score=_of_all_passes(product).mean(axis=0)[place],
         target=np.arange(len(maps)),
         probability=_floats(product, "probabilities")[place],
         limit=1.0,
@@ -339,6 +349,12 @@ def _angles(figure: str, product: Product) -> Floats:
 
 def _floats(product: Product, name: str) -> Floats:
     return np.asarray(product.arrays[name].values, dtype=np.float64)
+
+
+def _of_all_passes(product: Product) -> Floats:
+    """Scores ``(passes, n, classes)``; with other masks for each class, of the passes of all classes."""
+    logits = _floats(product, "logits")
+    return logits.reshape(-1, *logits.shape[-2:])
 
 
 def _minus(words: str) -> str:
