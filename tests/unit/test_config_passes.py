@@ -110,7 +110,8 @@ def test_mistakes_are_named(mistake: dict[str, Any], words: list[str]) -> None:
 def test_other_masks_for_each_class_are_for_all_classes_and_leave_no_predicted_one(
     entry: dict[str, Any], words: str
 ) -> None:
-    given = {
+    given: dict[str, Any] = {
+        "models": {"cnn": {}, "dropout_cnn": {"architecture": "dropout_cnn"}},
         "passes": {"a": {}},
         "pass_attributions": {"x": {"passes": "a", "method": "lrp", "independent_masks": True}},
     }
