@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tiny_mnist import FOLDER, tiny_files, tiny_source, write_files
 
 from nn_interpretability.data import digits, foreign, imagenet, probes
@@ -17,6 +18,8 @@ from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights, save_weights
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.figures import draw, read_figure
+from nn_interpretability.plotting.style import figure_style
+from nn_interpretability.plotting.uncertainty import draw_curve, draw_reliability
 from nn_interpretability.stochastic.passes import draw_passes
 from nn_interpretability.stochastic.sampler import Dropout, Randomness
 from nn_interpretability.storage.hdf5 import Array, read_hdf5
@@ -262,6 +265,25 @@ def test_figures_hold_what_they_show_and_can_be_drawn(
         numbers = read_json(tmp_path / "numbers.json")
         largest = 100 * float(content.uncertainty[0].max())
         assert numbers["figure.fig20.most.u"]["value"] == pytest.approx(largest)
+
+
+def test_no_words_stand_over_curves_and_bars(evidence: Path, calibration: Path, tmp_path: Path):
+    del calibration
+    for kind, source in (("evidence_curve", "evidence"), ("reliability", "calibration")):
+        definition = {"kind": kind, "panels": ["mine"], "published": []}
+        data = tmp_path / f"{kind}.h5"
+        assemble("fig20", {"mine": evidence / f"{source}.h5"}, data, definition=definition, provenance={})
+        content = read_figure(data)
+        with figure_style():
+            figure = draw_curve(content) if kind == "evidence_curve" else draw_reliability(content)
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+        boxes = [each.get_window_extent() for each in figure.axes]
+        words = [each.get_window_extent() for each in figure.texts]
+        words += [each.get_legend().get_window_extent() for each in figure.axes if each.get_legend()]
+        assert len(words) > 4
+        assert not any(box.overlaps(word) for box in boxes for word in words)
+        assert not any(each.texts for each in figure.axes)
 
 
 def test_photographs_stand_below_digits_with_their_own_size(calibration: Path, tmp_path: Path):
