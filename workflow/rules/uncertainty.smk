@@ -34,7 +34,8 @@ rule measure_evidence:
             for name in config["evidence"][wildcards.evidence]["models"]
         },
         counts=lambda wildcards: {
-            key: config["evidence"][wildcards.evidence][key] for key in ("pictures", "passes", "pass_pictures")
+            key: config["evidence"][wildcards.evidence][key]
+            for key in ("pictures", "passes", "pass_pictures")
         },
         seed=derive_seed(config["seed"], "measure_evidence"),
     script:
