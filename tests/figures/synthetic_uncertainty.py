@@ -61,6 +61,7 @@ def write_evidence(
         scales={"model": list(networks)},
     )
     numbers = {"n": entry(1000, source=source)}
+    numbers |= {"level": entry(95.0, decimals=0, unit="%", source=source)}
     numbers |= {"passes": entry(50, source=source), "passes.n": entry(100, source=source)}
     for network in networks:
         passes = ("entropy.", "mutual_information.") if network == "dropout_cnn" else ()

@@ -203,23 +203,24 @@ def _evidence_row(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]], netw
 
 
 def auroc_table(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]]) -> str:
-    """Per network and uncertainty: how much it tells, with the ends of bootstrap intervals."""
+    """Per network and uncertainty: how much it tells, and below it the ends of the bootstrap interval."""
     groups = []
-    for group, single in zip(_asked(numbers, cards), ("$u$", "one less the largest probability"), strict=True):
-        groups.append([_auroc_row(numbers, *place, "", single) for place in group])
+    for group, single in zip(_asked(numbers, cards), ("$u$", r"$1 - \max p$"), strict=True):
         for place in group:
+            groups.append(_auroc_rows(numbers, *place, "", single))
             found = [each for each in _OF_PASSES if f"evidence.{'.'.join(place)}.{each}errors" in numbers]
-            groups.append([_auroc_row(numbers, *place, each, _OF_PASSES[each]) for each in found])
+            groups += [_auroc_rows(numbers, *place, each, _OF_PASSES[each]) for each in found]
     return tabular("llrrrrr", ["network", "uncertainty", "wrong", *_QUESTIONS.values()], groups)
 
 
-def _auroc_row(numbers: Numbers, entry: str, network: str, measure: str, words: str) -> list[str]:
+def _auroc_rows(numbers: Numbers, entry: str, network: str, measure: str, words: str) -> list[list[str]]:
     start = f"evidence.{entry}.{network}.{measure}"
-    cells = []
+    values, intervals = [], []
     for question in _QUESTIONS:
         value, low, high = (_said(numbers, f"{start}auroc.{question}{end}") for end in ("", ".low", ".high"))
-        cells.append(value if value == NONE else rf"{value} {{\scriptsize[{low}, {high}]}}")
-    return [code(network), words, _said(numbers, f"{start}errors"), *cells]
+        values.append(value)
+        intervals.append("" if value == NONE else rf"{{\scriptsize[{low}, {high}]}}")
+    return [[code(network), words, _said(numbers, f"{start}errors"), *values], ["", "", "", *intervals]]
 
 
 def _asked(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]]) -> tuple[list[tuple[str, str]], ...]:
@@ -236,7 +237,7 @@ def _said(numbers: Numbers, key: str) -> str:
 
 
 _QUESTIONS = {"errors": "errors", "turned": "turned", "other_source": "source", "shuffled": "shuffled"}
-_OF_PASSES = {"entropy.": "passes: predictive entropy", "mutual_information.": "passes: mutual information"}
+_OF_PASSES = {"entropy.": "$H$ of passes", "mutual_information.": "$I$ of passes"}
 
 
 def calibration_table(numbers: Numbers) -> str:

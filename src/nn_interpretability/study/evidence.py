@@ -32,7 +32,7 @@ from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.numbers import entry
-from nn_interpretability.uncertainty.auroc import Area, auroc
+from nn_interpretability.uncertainty.auroc import LEVEL, Area, auroc
 from nn_interpretability.uncertainty.evidential import opinion
 
 SCHEMA = "evidence/1"
@@ -94,7 +94,8 @@ def measure_evidence(
         ``shuffled``, ``other_source``), with the ends of its 95 % bootstrap interval, ``auroc.<question>.low`` and
         ``.high``; "none" where all are right, or all wrong. The same behind ``entropy.`` and ``mutual_information.``
         for passes with dropout on, whose class is that of the largest mean probability. Behind ``evidence.<name>.``:
-        ``n`` and ``n.<question>``, the pictures of each kind, ``passes`` and ``passes.n``.
+        ``n`` and ``n.<question>``, the pictures of each kind, ``passes`` and ``passes.n``, and ``level``, that of the
+        intervals.
     metrics_csv
         The same areas as rows of the table of measurements: ``auroc.<question>``, ``entropy.auroc.<question>``...
     name
@@ -118,6 +119,7 @@ def measure_evidence(
     source = f"evidence/{name}.h5"
     numbers: dict[str, Any] = {"n.other_source": entry(0, source=source)}
     numbers |= {"n" + (kind and f".{kind}"): entry(len(found), source=source) for kind, found in kinds.items()}
+    numbers |= {"level": entry(100 * LEVEL, decimals=0, unit="%", source=source)}
     numbers |= {"passes": entry(passes, source=source), "passes.n": entry(len(few[""]), source=source)}
     of_turned: dict[str, Said] = {}
     measures: dict[str, dict[str, float | None]] = {}
