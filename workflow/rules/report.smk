@@ -21,6 +21,7 @@ rule numbers:
             *expand(PASS_NUMBERS, name=config["pass_attributions"]),
             *expand(rules.measure_evidence.output.numbers, evidence=config["evidence"]),
             *expand(rules.calibrate.output.numbers, calibration=config["calibrations"]),
+            *expand(rules.toys.output.numbers, toys=config["toys"]),
         ],
     output:
         run="<results>/numbers/run.json",
@@ -74,6 +75,7 @@ rule timings:
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
             **benchmarks_of("measure_evidence", "evidence", config["evidence"]),
             **benchmarks_of("calibrate", "calibration", config["calibrations"]),
+            **benchmarks_of("toys", "toys", config["toys"]),
             **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
@@ -166,6 +168,7 @@ rule manifest:
         [file for name in config["pass_attributions"] for file in sums_files(config, name)],
         expand(rules.measure_evidence.output, evidence=config["evidence"]),
         expand(rules.calibrate.output, calibration=config["calibrations"]),
+        expand(rules.toys.output, toys=config["toys"]),
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,

@@ -60,6 +60,7 @@ FIGURES = (
     "class_model",
     "dreams_without",
     "activation_views",
+    "toys",
 )
 
 
@@ -118,6 +119,9 @@ def config_schema() -> Schema:
                 ),
                 "calibrations": _named(
                     _calibration(), default={}, description="calibrations of networks; one job each"
+                ),
+                "toys": _named(
+                    _toys(), default={}, description="networks whose right explanation is known; one job each"
                 ),
                 "figures": _figures(),
             }
@@ -623,6 +627,15 @@ def _calibration() -> Schema:
     )
 
 
+def _toys() -> Schema:
+    return _object(
+        {
+            "steps": {"type": "integer", "minimum": 2, "default": 161, "description": "places along each curve"},
+            "points": {"type": "integer", "minimum": 1, "default": 600, "description": "of integrated gradients"},
+        }
+    )
+
+
 def _figures() -> Schema:
     names = {"type": "array", "items": {"type": "string"}}
     figure = _object(
@@ -652,6 +665,7 @@ def _figures() -> Schema:
                     "passes_by_class",
                     "uncertainty_maps",
                     "dropout_maps",
+                    "toys",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "

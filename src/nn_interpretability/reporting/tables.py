@@ -12,6 +12,7 @@ from typing import Any
 
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
+from nn_interpretability.reporting import toy_tables
 from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
@@ -30,6 +31,9 @@ TABLES = (
     "evidence",
     "auroc",
     "calibration",
+    "toy_answers",
+    "toy_pair",
+    "matrices",
 )
 """Names of the files, without ``.tex``."""
 
@@ -78,6 +82,9 @@ def write_tables(
         "evidence": evidence_table(known, models),
         "auroc": auroc_table(known, models),
         "calibration": calibration_table(known),
+        "toy_answers": _toy_table("lcccc", *toy_tables.answers_table(known)),
+        "toy_pair": _toy_table("lccc", *toy_tables.pair_table(known)),
+        "matrices": toy_tables.matrices(known),
     }
     assert tables.keys() == set(TABLES)
     for name, text in tables.items():
@@ -257,6 +264,12 @@ def calibration_table(numbers: Numbers) -> str:
         groups.append(rows)
     head = ["network", "calibration", "accuracy", "NLL", "Brier", "ECE", "MCE"]
     return tabular("llrrrrr", head, groups)
+
+
+def _toy_table(columns: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of toys; what is as published stands apart, below."""
+    published = [row for row in rows if "as published" in row[0]]
+    return tabular(columns, head, [[row for row in rows if row not in published], published])
 
 
 _CALIBRATION = ("accuracy", "nll", "brier", "ece", "mce")

@@ -25,6 +25,7 @@ from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
 from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
 from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
+from nn_interpretability.plotting.toys_data import KIND as TOYS_KIND
 from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILITY_KIND, EvidenceCurve, curve_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
@@ -171,8 +172,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     if product.params.get("kind") == CURVE_KIND:
         write_json(output, _numbers_of_curve(curve_of(product), source))
         return
-    if product.params.get("kind") == RELIABILITY_KIND:
-        write_json(output, {})  # the numbers of calibrations come from the job that makes them
+    if product.params.get("kind") in (RELIABILITY_KIND, TOYS_KIND):
+        write_json(output, {})  # the numbers of calibrations and of toys come from the jobs that make them
         return
     if product.params.get("kind") == SCATTER_KIND:
         write_json(output, _numbers_of_scatter(scatter_of(product), source))
