@@ -1,8 +1,6 @@
 """How long pixel flipping of 100 digits takes beside quantus in the same run, and how far the curves are apart.
 
-Run ``python benchmarks/metrics.py``; needs quantus 0.6.0: ``pip install --no-deps quantus==0.6.0 cachetools
-scikit-image lazy-loader``, without its dependencies, since it asks for another build of OpenCV than the extra ``test``
-has. One thread.
+Run ``python benchmarks/metrics.py``; needs quantus 0.6.0 without its dependencies (``benchmarks/README.md``). 1 thread.
 """
 
 from __future__ import annotations
@@ -78,20 +76,24 @@ def flipping(model: nn.Module, images: Tensor, relevance: Tensor, classes: Tenso
 
 
 def maps_alone(relevance: Tensor) -> None:
-    """Gini index and entropy of 1000 maps."""
+    """Metrics of 1000 maps alone; the mask is the middle of the image."""
     maps = relevance.repeat(10, 1, 1, 1)
-    array, nothing = maps.numpy(), np.zeros(len(maps), dtype=int)
-    peers = {"gini": quantus.Sparseness, "entropy_complexity": quantus.Complexity}
-    for name, peer_class in peers.items():
-        peer = peer_class(abs=True, normalise=False, disable_warnings=True, display_progressbar=False)
-        theirs = np.asarray(peer(model=None, x_batch=array, y_batch=nothing, a_batch=array, device="cpu"))
-        ours = getattr(metrics, name)(maps)
-        apart = np.abs(theirs - ours.numpy()).max()
-        slow = seconds(lambda p=peer: p(None, array, nothing, array, device="cpu"), 1)  # type: ignore[misc]
-        fast = seconds(lambda n=name: getattr(metrics, n)(maps))  # type: ignore[misc]
-        print(
-            f"{name} of {len(maps)} maps: quantus needs {slow / fast:.0f} times as long   largest difference {apart:.1g}"
-        )
+    mask = torch.zeros_like(maps, dtype=torch.bool)
+    mask[..., 9:19, 9:19] = True
+    array, inside, nothing = maps.numpy(), mask.numpy(), np.zeros(len(maps), dtype=int)
+    cases: dict[str, tuple[type, Callable[[], Tensor]]] = {
+        "gini": (quantus.Sparseness, lambda: metrics.gini(maps)),
+        "entropy_complexity": (quantus.Complexity, lambda: metrics.entropy_complexity(maps)),
+        "relevance_mass": (quantus.RelevanceMassAccuracy, lambda: metrics.relevance_mass(maps, mask)),
+        "relevance_rank_accuracy": (quantus.RelevanceRankAccuracy, lambda: metrics.relevance_rank_accuracy(maps, mask)),
+        "pointing_game": (quantus.PointingGame, lambda: metrics.pointing_game(maps, mask)),
+    }
+    for name, (kind, ours) in cases.items():
+        peer = kind(abs=True, normalise=False, disable_warnings=True, display_progressbar=False)
+        given = {"model": None, "x_batch": array, "y_batch": nothing, "a_batch": array, "s_batch": inside}
+        apart = np.abs(np.asarray(peer(**given, device="cpu"), dtype=float) - ours().numpy()).max()
+        slow, fast = seconds(lambda p=peer, g=given: p(**g, device="cpu"), 1), seconds(ours)  # type: ignore[misc]
+        print(f"{name} of {len(maps)} maps: quantus needs {slow / fast:.0f} times as long, {apart:.1g} apart")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ with job(snakemake) as this:
         snakemake.output.numbers,
         snakemake.output.metrics,
         name=snakemake.wildcards.evidence,
-        pictures=snakemake.params.pictures,
+        **snakemake.params.counts,
         seed=snakemake.params.seed,
         provenance=this.provenance(),
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the tables in docs/ that are made, not written: all methods, and all methods on classifiers of torchvision."""
+"""Write the tables in docs/ that are made, not written: methods, metrics, and methods on classifiers of torchvision."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 from torchvision_coverage import CLASSIFIERS, outcomes, page  # noqa: E402
 
 from nn_interpretability.reporting.methods_table import with_methods_table  # noqa: E402
+from nn_interpretability.reporting.metrics_table import with_metrics_table  # noqa: E402
 
 
 def main() -> int:
-    """Write both pages; some minutes."""
-    methods = ROOT / "docs" / "methods.md"
-    methods.write_text(with_methods_table(methods.read_text()))
-    print(f"{methods.relative_to(ROOT)}: the table of methods")
+    """Write all pages; some minutes."""
+    for name, renewed in (("methods", with_methods_table), ("metrics", with_metrics_table)):
+        written = ROOT / "docs" / f"{name}.md"
+        written.write_text(renewed(written.read_text()))
+        print(f"{written.relative_to(ROOT)}: the table of {name}")
     found = {}
     for name in CLASSIFIERS:
         print(f"docs/torchvision.md: {name}", flush=True)

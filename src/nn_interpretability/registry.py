@@ -451,6 +451,21 @@ STUDY_METHODS: dict[str, MethodEntry] = {
         needs="linear layers, ReLUs and pooling",
         parameters=_object({"mode": {"enum": _MODES}}, "mode"),
     ),
+    "deeplift_unshared_masks": MethodEntry(
+        module="nn_interpretability.study.unshared_masks",
+        name="UnsharedMasks",
+        summary="DeepLIFT over passes with dropout on, as the 2020 study published it: wrong",
+        needs="linear layers, ReLUs, pooling and dropout",
+        parameters=_object(
+            {
+                "mode": {"enum": _MODES},
+                "passes": {"type": "integer", "minimum": 1},
+                "seed": _SEED,
+                "shared_masks": {"type": "boolean"},
+            },
+            "mode",
+        ),
+    ),
     "lrp_transposed": MethodEntry(
         module="nn_interpretability.study.lrp_transposed",
         name="TransposedLRP",

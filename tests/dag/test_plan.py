@@ -43,6 +43,7 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
         "activation_views": len(CONFIG["activation_views"]),
         "measure_evidence": len(CONFIG["evidence"]),
         "calibrate": len(CONFIG["calibrations"]),
+        "toys": len(CONFIG["toys"]),
         "measure_attributions": 1,
         "measure_models": 1,
         "collect_metrics": 1,

@@ -7,6 +7,7 @@ from figures.synthetic import pictures, waves
 
 from nn_interpretability.plotting.curves_data import CurvePanel, Curves, Line
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
+from nn_interpretability.plotting.toys_data import ToyColumn, ToyCurves
 
 
 def row(name: str, heading: str, detail: str, *, phase: float, target: tuple[int, ...] = (0, 1, 7)) -> MapRow:
@@ -81,3 +82,16 @@ def two_panels_of_curves() -> Curves:
         y_label="relative to the gradient",
         panels=(panel("g_published", "Settings as published", 0.05), panel("g", "Corrected settings", 0.8)),
     )
+
+
+def two_toys() -> ToyCurves:
+    """A network of one input and one of two, by a complete method and by one that is not."""
+    along = np.linspace(0, 2, 21)
+    score = np.maximum(along - 1, 0)
+    one = np.stack([score, along * (along > 1)])[:, :, None]
+    two = np.stack([np.stack([2 * score, -score], 1), np.stack([score, score], 1)])
+    columns = (
+        ToyColumn("threshold", "relu(a − 1)", "a", along, score, one),
+        ToyColumn("two", "relu(a − b)", "a, with b = 1", along, score, two),
+    )
+    return ToyCurves("toys", {"complete": "DeepLIFT, Rescale", "other": "input × gradient"}, columns)

@@ -31,6 +31,7 @@ from nn_interpretability.reporting.tex import write_numbers
 from nn_interpretability.storage.product import write_json
 from nn_interpretability.study import numbers
 from nn_interpretability.study.figures import assemble
+from nn_interpretability.study.toys import run_toys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GALLERIES = {"dreams_of_layers", "dreams_of_channels", "dreams_without", "activation_views", "samples", "syntheses"}
@@ -116,6 +117,10 @@ def make_results(folder: Path) -> Results:
     for name, entry in config["calibrations"].items():
         paths[name], part = write_calibration(folder, name, entry["models"])
         parts.append(part)
+    for name in config["toys"]:
+        paths[name], parts_of_toys = folder / f"toys/{name}.h5", folder / f"numbers/toys_{name}.json"
+        run_toys(paths[name], parts_of_toys, name=name, steps=5, points=6, provenance={**PROVENANCE, "rule": "toys"})
+        parts.append(parts_of_toys)
     for name, definition in config["figures"].items():
         parts.append(folder / f"numbers/{name}.json")
         if definition.get("kind") in GALLERIES:

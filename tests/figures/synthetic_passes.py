@@ -31,11 +31,18 @@ def passes_result(samples: int, entry: Mapping[str, Any], *, seed: int = 0) -> P
     variance = logits.var(axis=0) if every else logits.var(axis=0).max(axis=1)
     by_class = _maps((samples, CLASSES), phase=2) * (counts > 0)[:, :, None, None, None]
     products = entry.get("products", ["mean"])
+    if entry.get("independent_masks"):  # each class from passes of its own
+        others = np.random.default_rng(seed + 1).normal(scale=3, size=(CLASSES, *logits.shape))
+        counts = np.stack([(others[c].argmax(axis=2) == c).sum(axis=0) for c in range(CLASSES)], axis=1)
+        logits = others
+        score, variance = (
+            np.stack([getattr(others[c], how)(axis=0)[:, c] for c in range(CLASSES)], axis=1) for how in ("mean", "var")
+        )
     return PassesAttribution(
         mean=_tensor(_maps(score.shape, total=score)),
         counts=_tensor(counts),
         logits=_tensor(logits),
-        undisturbed=_tensor(np.median(logits, axis=0)),
+        undisturbed=_tensor(np.median(logits.reshape(-1, samples, CLASSES), axis=0)),
         score_mean=_tensor(score),
         score_variance=_tensor(variance),
         target=None if every else _tensor(logits.mean(axis=0).argmax(axis=1)),
@@ -52,6 +59,8 @@ def write_pass_attribution(folder: Path, name: str, config: Mapping[str, Any]) -
     filled = checked(config)
     drawn = filled["passes"][config["pass_attributions"][name]["passes"]]
     angles = filled["probes"][drawn["probe"]].get("angles")
+    if angles and drawn["pictures"]:
+        angles = [angles[place] for place in drawn["pictures"]]
     samples = len(drawn["pictures"] or angles or range(3))
     shown = {
         "images": Array(pictures(samples), ("sample", "channel", "y", "x")),
@@ -61,7 +70,7 @@ def write_pass_attribution(folder: Path, name: str, config: Mapping[str, Any]) -
     if angles:
         shown["angle"] = Array(np.asarray(angles, np.float64), ("sample",))
     settings = merged_settings(filled, name)
-    params = {"target": settings["target"], **settings["description"]}
+    params = {key: settings[key] for key in ("target", "independent_masks")} | settings["description"]
     result = passes_result(samples, config["pass_attributions"][name])
     merged, numbers = folder / f"pass_attributions/{name}.h5", folder / f"numbers/passes_{name}.json"
     save_result(result, merged, params=params, extra=shown, provenance={**PROVENANCE, "rule": "merge_passes"})

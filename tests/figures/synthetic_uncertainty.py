@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from figures.synthetic import PROVENANCE, pictures, waves
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
 from nn_interpretability.storage.product import read_json, write_json
 from nn_interpretability.study.calibrate import METRICS, SCALINGS
+from nn_interpretability.study.evidence import QUESTIONS
 from nn_interpretability.study.numbers import entry
 
 
@@ -59,10 +61,14 @@ def write_evidence(
         scales={"model": list(networks)},
     )
     numbers = {"n": entry(1000, source=source)}
+    numbers |= {"level": entry(95.0, decimals=0, unit="%", source=source)}
+    numbers |= {"passes": entry(50, source=source), "passes.n": entry(100, source=source)}
     for network in networks:
-        numbers[f"{network}.errors"] = entry(12, source=source)
-        for question in ("errors", "turned", "shuffled", "other_source"):
-            numbers[f"{network}.auroc.{question}"] = entry(0.75, decimals=3, source=source)
+        passes = ("entropy.", "mutual_information.") if network == "dropout_cnn" else ()
+        for measure in ("", *passes):
+            numbers[f"{network}.{measure}errors"] = entry(12, source=source)
+            for question, (end, value) in itertools.product(QUESTIONS, {"": 0.75, ".low": 0.7, ".high": 0.8}.items()):
+                numbers[f"{network}.{measure}auroc.{question}{end}"] = entry(value, decimals=3, source=source)
     part = folder / f"numbers/evidence_{name}.json"
     write_json(part, {f"evidence.{name}.{key}": value for key, value in numbers.items()})
     return path, part

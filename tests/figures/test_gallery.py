@@ -16,7 +16,7 @@ from nn_interpretability.plotting.style import TEXT_WIDTH_CM, figure_style
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import read_json
 from nn_interpretability.study.figures import assemble
-from nn_interpretability.study.galleries import CROPS, VARIANTS
+from nn_interpretability.study.galleries import CROPS, TWO_ALONE, VARIANTS
 from nn_interpretability.study.numbers import numbers_of_figure
 
 RANDOM = np.random.default_rng(0)
@@ -106,8 +106,8 @@ def test_layers_and_channels_have_their_own_figures(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_stands_side_by_side_with_its_means(tmp_path: Path) -> None:
-    crops, measure = 6, np.arange(36.0).reshape(6, 6)
-    values = RANDOM.random((6, crops, 3, 8, 8)).astype(np.float32)
+    crops, measure = 6, np.arange(42.0).reshape(7, 6)
+    values = RANDOM.random((7, crops, 3, 8, 8)).astype(np.float32)
     axes = ("variant", "crop")
     arrays = {
         "photograph": Array(values[0], ("crop", "channel", "y", "x")),
@@ -117,15 +117,16 @@ def test_what_is_left_out_stands_side_by_side_with_its_means(tmp_path: Path) -> 
     }
     settings = {"tile": 64, "steps": 2, "penalty": 0.5, "noise": 0.05}
     params = {**SOURCES, "layer": "a", "octaves": [-1, 0], "settings": settings}
-    scales = {"variant": list(VARIANTS)}
+    scales = {"variant": [*VARIANTS, TWO_ALONE]}
     write_hdf5(tmp_path / "w.h5", arrays, schema="leave_one_out/1", params=params, provenance={}, scales=scales)
     definition = {"kind": "dreams_without", "panels": ["w"]}
     assemble("dreams_without", {"w": tmp_path / "w.h5"}, tmp_path / "f.h5", definition=definition, provenance={})
     found = read_figure(tmp_path / "f.h5")
     assert isinstance(found, Gallery)
-    assert [len(row.pictures) for row in found.rows] == [7] * CROPS + [3]
+    assert [len(row.pictures) for row in found.rows] == [7] * CROPS + [4]
     assert found.rows[0].notes == ("the photograph", *VARIANTS.values())
     np.testing.assert_array_equal(found.rows[2].pictures[4], values[3, 5])  # the last crop without roll
+    np.testing.assert_array_equal(found.rows[-1].pictures[-1], values[6, 5])
     assert found.facts["roll.seams"]["value"] == measure[3].mean()
     assert found.facts["photograph.brightness"]["value"] == 50
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from figures.groups import one_row_in_colour, two_blocks, two_panels_of_curves
+from figures.groups import one_row_in_colour, two_blocks, two_panels_of_curves, two_toys
 from matplotlib.testing.compare import compare_images
 
 from nn_interpretability.plotting.curves import draw_curves
@@ -18,6 +18,7 @@ from nn_interpretability.plotting.data import PanelGroup
 from nn_interpretability.plotting.figures import save_png
 from nn_interpretability.plotting.panels import draw_panel_group
 from nn_interpretability.plotting.style import figure_style
+from nn_interpretability.plotting.toys import draw_toy_curves
 
 BASELINE = Path(__file__).parent / "baseline"
 TOLERANCE = 0.3  # root mean square of grey levels; a letter more or less gives 1.6
@@ -35,6 +36,13 @@ def test_curves_look_as_they_did(tmp_path: Path) -> None:
     drawn, expected = tmp_path / "curves.png", BASELINE / "two_panels_of_curves.png"
     with figure_style():
         save_png(draw_curves(two_panels_of_curves()), drawn)
+    compare(drawn, expected)
+
+
+def test_toys_look_as_they_did(tmp_path: Path) -> None:
+    drawn, expected = tmp_path / "toys.png", BASELINE / "two_toys.png"
+    with figure_style():
+        save_png(draw_toy_curves(two_toys()), drawn)
     compare(drawn, expected)
 
 

@@ -156,8 +156,8 @@ def test_with_a_reference_it_sums_to_the_variance_of_the_difference(name: str, n
     assert relative(found.mean.flatten(2).sum(dim=2), found.score_mean) < 1e-9
 
 
-def test_the_covariance_map_is_that_of_covlrp() -> None:
-    """Bley et al. 2024: members' maps, centred, times their centred scores, averaged over members."""
+def test_the_covariance_map_is_that_of_a_literal_loop() -> None:
+    """Maps of passes, centred, times their centred scores, averaged over passes."""
     model, images = dropout_cnn(), digits(2)
     make = METHODS["LRP, epsilon"]
     loop = each_pass(make, model, images, 1)
@@ -167,6 +167,34 @@ def test_the_covariance_map_is_that_of_covlrp() -> None:
     for one, score in zip(maps, scores, strict=True):
         expected += (one - maps.mean(dim=0)) * (score - scores.mean(dim=0)).reshape(2, 1, 1, 1) / PASSES
     assert relative(found.covariance, expected) < 1e-12
+
+
+def covlrp(raw: Tensor) -> Tensor:
+    """The matrix of Bley et al. 2024: covariances over the members of an ensemble of their maps, ``(N, d, d)``."""
+    centred = raw.flatten(2) - raw.flatten(2).mean(dim=0)
+    return torch.einsum("pni,pnj->nij", centred, centred) / len(raw)
+
+
+@pytest.mark.parametrize("make", [InputXGradient, lambda m: LRP(m, rule="gamma", stabilizer=0)])
+def test_for_complete_maps_it_is_the_row_sums_of_covlrps_matrix(make: Make) -> None:
+    model, images = bias_free_net(), pictures()
+    summed = cloud(make, model, images, 1)  # from sums over passes alone
+    matrix = covlrp(cloud(make, model, images, 1, products=ALL, keep_raw=PASSES).raw)
+    assert relative(summed.covariance.flatten(1), matrix.sum(dim=2)) < 1e-12
+    assert relative(summed.score_variance, matrix.sum(dim=(1, 2))) < 1e-12
+
+
+def test_where_biases_take_their_share_the_rest_is_the_covariance_with_it() -> None:
+    model, images = dropout_cnn(), digits(2)
+    make = METHODS["LRP, epsilon"]
+    scores = torch.stack([each.score for each in each_pass(make, model, images, 1)])
+    found = cloud(make, model, images, 1, products=ALL, keep_raw=PASSES)
+    lost = scores - found.raw.flatten(2).sum(dim=2)
+    centred = (found.raw - found.raw.mean(dim=0)).flatten(2)
+    rest = torch.einsum("pn,pni->ni", lost - lost.mean(dim=0), centred) / PASSES
+    rows = covlrp(found.raw).sum(dim=2)
+    assert relative(found.covariance.flatten(1), rows + rest) < 1e-12
+    assert relative(found.covariance.flatten(1), rows) > 1e-3
 
 
 def test_the_mean_over_passes_of_a_linear_model_is_the_map_of_the_mean_mask() -> None:

@@ -100,6 +100,27 @@ def test_mistakes_are_named(mistake: dict[str, Any], words: list[str]) -> None:
         assert each in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"target": "predicted"}, "independent_masks: is for all classes, not for the target predicted"),
+        ({"products": ["mean", "by_predicted_class"]}, "independent_masks: leaves no by_predicted_class"),
+    ],
+)
+def test_other_masks_for_each_class_are_for_all_classes_and_leave_no_predicted_one(
+    entry: dict[str, Any], words: str
+) -> None:
+    given: dict[str, Any] = {
+        "models": {"cnn": {}, "dropout_cnn": {"architecture": "dropout_cnn"}},
+        "passes": {"a": {}},
+        "pass_attributions": {"x": {"passes": "a", "method": "lrp", "independent_masks": True}},
+    }
+    assert checked(given)["pass_attributions"]["x"]["independent_masks"] is True
+    given["pass_attributions"]["x"] |= entry
+    with pytest.raises(ConfigError, match=words):
+        checked(given)
+
+
 def test_passes_that_are_not_there_are_named() -> None:
     with pytest.raises(ConfigError, match=r"pass_attributions\.x\.passes: 'turning' is not a name under passes"):
         checked({"pass_attributions": {"x": {"passes": "turning", "method": "lrp"}}})

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
+import nets
 import pytest
+import torch
 import torchvision_coverage
 from torchvision_coverage import CLASSIFIERS, ROWS, Outcome, cells, outcomes, page
 
+from nn_interpretability.metrics.registry import METRICS
 from nn_interpretability.registry import METHODS
 from nn_interpretability.reporting.methods_table import END, methods_table, with_methods_table
+from nn_interpretability.reporting.metrics_table import metrics_table, with_metrics_table
 
 
 def test_the_table_of_methods_is_that_of_the_registry(repository: Path) -> None:
@@ -24,6 +30,25 @@ def test_the_table_names_each_method_with_all_that_is_asked(repository: Path) ->
         assert len(row.split("|")) == 10, name
         assert f"`{entry.name}`" in row
         assert entry.paper in row
+
+
+def test_the_table_of_metrics_is_that_of_their_registry(repository: Path) -> None:
+    text = (repository / "docs" / "metrics.md").read_text()
+    assert with_metrics_table(text) == text, "make docs writes it anew"
+    rows = metrics_table().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(METRICS)
+    assert all(len(row.split("|")) == 8 for row in rows)
+
+
+def test_the_python_of_the_page_of_metrics_runs(repository: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (repository / "docs" / "metrics.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {
+        "model": nets.small_cnn(dtype=torch.float32),
+        "images": nets.digits(2, torch.float32),
+        "target": None,
+    }
+    exec(block, names)
+    assert names["curves"].most_relevant_first.shape == (2, 101)
 
 
 def test_a_page_without_marks_is_refused() -> None:

@@ -128,6 +128,18 @@ def test_relu_first_is_the_net_with_both_swapped(rule: Any) -> None:
         assert same(found, other)
 
 
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+def test_relu_first_also_in_front_of_two_poolings(rule: Any) -> None:
+    layers: list[nn.Module] = [nn.Conv2d(1, 3, 3), nn.MaxPool2d(3, 1), nn.MaxPool2d(2), nn.ReLU()]
+    head: list[nn.Module] = [nn.Flatten(), nn.Linear(3 * 25, 2)]
+    model = nets.randomised(nn.Sequential(*layers, *head), 4)
+    moved = nn.Sequential(layers[0], layers[3], *layers[1:3], *head)
+    images, base = nets.uniform(4, 1, 14, 14, low=-1), nets.uniform(1, 1, 14, 14, low=-1, seed=5)
+    found, other = (DeepLIFT(each, rule=rule, reference=base).interpret(images, "all") for each in (model, moved))
+    assert found.completeness_error.max() < 1e-11
+    assert same(found, other)
+
+
 def test_a_slope_below_zero_does_not_commute_with_max_pooling() -> None:
     """Where the function falls, it must stay behind the pooling."""
     model = nets.net(

@@ -9,6 +9,7 @@ import pytest
 from figures.results import make_results
 
 from nn_interpretability.reporting.tables import TABLES, figure_number, write_tables
+from nn_interpretability.reporting.tex import code
 from nn_interpretability.storage.product import write_json
 
 
@@ -39,7 +40,7 @@ def rows(table: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in TABLES if name != "margin_links"])
+@pytest.mark.parametrize("name", [name for name in TABLES if name not in ("margin_links", "matrices")])
 def test_every_row_has_as_many_cells_as_the_head(tables: dict[str, str], name: str) -> None:
     found = [row for row in rows(tables[name]) if r"\multicolumn" not in "".join(row)]
 
@@ -48,6 +49,17 @@ def test_every_row_has_as_many_cells_as_the_head(tables: dict[str, str], name: s
     kinds = [kind for kind in ("tabular", "longtable") if rf"\begin{{{kind}}}" in tables[name]]
     assert len(kinds) == 1
     assert tables[name].count(rf"\begin{{{kinds[0]}}}") == tables[name].count(rf"\end{{{kinds[0]}}}") == 1
+
+
+def test_areas_stand_above_their_intervals(tables: dict[str, str]) -> None:
+    found = rows(tables["auroc"])
+    names = [row[0] for row in found if row[0]]
+    assert names.count(code("dropout_cnn")) == 3
+    assert names.count(code("cnn")) == 1
+    assert [row[1] for row in found if "dropout" in row[0]] == [r"$1 - \max p$", "$H$ of passes", "$I$ of passes"]
+    place = next(place for place, row in enumerate(found) if row[1] == "$H$ of passes")
+    assert found[place][2:4] == [r"\num{12}", r"\num{0.750}"]
+    assert found[place + 1] == ["", "", "", *[r"{\scriptsize[\num{0.700}, \num{0.800}]}"] * 4]
 
 
 def test_conservation(tables: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from nn_interpretability.engine.mode import Call
-from nn_interpretability.rules.deeplift import _with_indices
+from nn_interpretability.rules.winners import kept, with_winners
 from nn_interpretability.stochastic.pooling import QuickPooling
 
 SETTINGS: list[dict[str, Any]] = [
@@ -41,7 +41,7 @@ def test_the_same_bits(settings: dict[str, Any], dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_same_winners(settings: dict[str, Any]) -> None:
     images = values(torch.float32)
-    found, winners = _with_indices(Call("max_pool2d", functional.max_pool2d, (images,), settings), images)
+    found, winners = with_winners(Call("max_pool2d", functional.max_pool2d, (images,), settings), kept(images))
     expected, theirs = functional.max_pool2d(images, **settings, return_indices=True)
     assert torch.equal(found, expected)
     assert torch.equal(winners, theirs)

@@ -26,12 +26,14 @@ CONFIG: dict[str, Any] = {
     "models": {"cnn": {}, "dropout_cnn": {"architecture": "dropout_cnn"}},
     "probes": {"digits": {}, "turning": {"kind": "rotations", "angles": [0, -7, -21]}},
     "passes": {
+        "two": {"probe": "turning", "pictures": [2, 0], "passes": PASSES},
         "turned": {"probe": "turning", "passes": PASSES},
         "three": {"passes": PASSES},
         "noisy": {"pictures": [1], "noise": 0.5, "passes": PASSES},
     },
     "pass_attributions": {
         "every": {"passes": "turned", **LRP, "products": ["mean", "covariance", "by_predicted_class"]},
+        "independent": {"passes": "two", **LRP, "independent_masks": True},
         "information": {"passes": "turned", **LRP, "target": "mutual_information"},
         "one": {"passes": "three", **LRP, "target": "predicted", "keep_raw": 1},
         "noise": {"passes": "noisy", **LRP, "target": "predicted", "products": ["mean", "by_predicted_class"]},
@@ -154,6 +156,21 @@ def test_maps_of_uncertainty_are_those_of_the_class_seen(made: Made) -> None:
     assert rows[2].notes[0].endswith(" nat")
 
 
+def test_other_masks_for_each_class_stand_below_the_same_picture(made: Made) -> None:
+    group = made.figure("passes_by_class", "every", published=["independent"], angles=[-21, 0])
+    assert [len(block.rows) for block in group.blocks] == [3, 3]
+    for place, block in enumerate(group.blocks):
+        row = block.rows[2]
+        assert row.heading == "Algorithm 1 as published"
+        counts = made.values("independent", "counts")[place]
+        assert row.notes == tuple(f"{count} ×" for count in counts)
+        assert counts.sum() != PASSES
+        assert f"how many of its {PASSES} passes" in row.detail
+        np.testing.assert_allclose(row.values, made.values("independent", "mean")[place, :, 0], rtol=1e-6)
+    with pytest.raises(ConfigError, match=r"asks for the angles -7; there are -21, 0\."):
+        made.figure("passes_by_class", "every", published=["independent"], angles=[-7])
+
+
 def test_dropout_on_stands_below_dropout_off(made: Made) -> None:
     logits = np.tile(np.arange(10.0), (3, 1))
     for name, model in (("plain", "cnn"), ("off", "dropout_cnn")):
@@ -175,6 +192,32 @@ def test_dropout_on_stands_below_dropout_off(made: Made) -> None:
     assert read_json(made.folder / "numbers.json")["figure.fig19.alike.off.one_mean"]["text"] == "1.00"
     with pytest.raises(ConfigError, match=r"every has no map of a single pass: give it keep_raw: 1\."):
         made.figure("dropout_maps", "every")
+
+
+def test_published_maps_of_dropout_are_grey_and_lie_between_black_and_white(made: Made) -> None:
+    logits = np.tile(np.arange(10.0), (3, 1))
+    rng, words = np.random.default_rng(0), {"logits": logits, "model": "dropout_cnn"}
+    grey = rng.random((3, *made.values("one", "mean").shape[2:]))
+    mode = {"parameters": {"mode": "rescale", "passes": 2}}
+    for name, values, method in (
+        ("off", grey, "gradient"),
+        ("raw_published", 40 * grey - 7, "deeplift_as_published"),
+        ("mean_published", 1 - grey / 2, "deeplift_unshared_masks"),
+    ):
+        more = {"method": method, **({} if name == "off" else mode)}
+        made.paths[name] = write_attribution(made.folder / f"{name}.h5", values.astype(np.float32), **words, **more)
+    group = made.figure("dropout_maps", "off", "one", published=["raw_published", "mean_published"])
+    assert [block.grey for block in group.blocks] == [False, True]
+    raw, mean = group.blocks[1].rows
+    assert raw.values.min(axis=(1, 2)).tolist() == [0, 0, 0]
+    assert raw.values.max(axis=(1, 2)).tolist() == [1, 1, 1]
+    np.testing.assert_allclose(mean.values, 1 - grey / 2, rtol=1e-6)
+    numbers_of_figure(made.folder / "dropout_maps.h5", made.folder / "numbers.json")
+    alike = read_json(made.folder / "numbers.json")["figure.fig19.alike.raw_published.mean_published"]["value"]
+    assert alike == pytest.approx(-1)  # a correlation, whatever shift and scale
+    draw(
+        made.folder / "dropout_maps.h5", *(made.folder / f"f{end}" for end in (".pdf", ".png", ".json")), provenance={}
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class Jobs:
             "target": "all",
             "products": ["mean", "covariance", "by_predicted_class"],
             "keep_raw": 0,
+            "independent_masks": False,
             **explained,
         }
         self.chunks: list[tuple[int, int]] = []
@@ -62,7 +63,11 @@ class Jobs:
 
     def merge(self, passes: int = PASSES, **other: Any) -> Path:
         drawn, sums = ([self.file(kind, begin) for begin, _ in self.chunks] for kind in ("drawn", "sums"))
-        given = {"pictures": COMMON["pictures"], "target": self.explained["target"], **other}
+        given = {
+            "pictures": COMMON["pictures"],
+            **{key: self.explained[key] for key in ("target", "independent_masks")},
+        }
+        given |= other
         merged = self.folder / "merged.h5"
         merge(self.probe, drawn, sums, merged, passes=passes, description={"name": "x"}, provenance={}, **given)
         return merged
@@ -118,6 +123,47 @@ def test_jobs_give_what_the_library_gives(tmp_path: Path, weights: Path, probe: 
     cloud = MCDropout(LRP(model, **COMPOSITE), passes=PASSES, block=BLOCK, seed=SEED).interpret(images, "all")
     for name in ("mean", "covariance", "by_predicted_class", "logits", "counts"):
         assert torch.equal(getattr(merged, name), getattr(cloud, name)), name
+
+
+INDEPENDENT: dict[str, Any] = {"independent_masks": True, "products": ["mean", "covariance"]}
+
+
+def test_other_masks_for_each_class_are_those_of_the_library_in_chunks_too(
+    tmp_path: Path, weights: Path, probe: Path
+) -> None:
+    merged = load_result(Jobs(tmp_path / "jobs", weights, probe, **INDEPENDENT).run(*CHUNKED))
+    model = load_weights(build_model("dropout_cnn"), weights).eval()
+    images = torch.from_numpy(read_hdf5(probe).arrays["images"].values[[2, 0]])
+    settings: dict[str, Any] = {"passes": PASSES, "block": BLOCK, "seed": SEED, "products": INDEPENDENT["products"]}
+    own = MCDropout(LRP(model, **COMPOSITE), independent_masks=True, **settings).interpret(images, "all")
+    for name in ("mean", "covariance", "logits", "counts", "score_mean", "score_variance"):
+        assert torch.equal(getattr(merged, name), getattr(own, name)), name
+    shared = MCDropout(LRP(model, **COMPOSITE), **settings).interpret(images, "all")
+    assert shared.counts.sum(dim=1).tolist() == [PASSES, PASSES]
+    assert merged.counts.sum(dim=1).tolist() != [PASSES, PASSES]
+    votes = torch.bincount(merged.logits[:, :, 1].flatten(0, 1).argmax(dim=1), minlength=10)
+    assert float(merged.variation_ratio[1]) == pytest.approx(1 - float(votes.max()) / (10 * PASSES))
+
+
+def test_merging_other_masks_for_each_class_refuses_what_is_missing_or_of_other_weights(
+    tmp_path: Path, weights: Path, probe: Path
+) -> None:
+    jobs = Jobs(tmp_path / "jobs", weights, probe, **INDEPENDENT)
+    jobs.draw(0, 20)
+    jobs.attribute(0)
+    with pytest.raises(DataError, match="The passes 20 to 50 are missing"):
+        jobs.merge()
+    torch.manual_seed(1)
+    jobs.weights = tmp_path / "other.safetensors"
+    save_weights(build_model("dropout_cnn"), jobs.weights)
+    with pytest.raises(DataError, match="passes from 0 to 20 were drawn with other weights: draw them again"):
+        jobs.attribute(0)
+    jobs.draw(20, 50)
+    jobs.attribute(20)
+    with pytest.raises(DataError, match="passes 20 to 50 was made with other weights than the chunks before"):
+        jobs.merge()
+    with pytest.raises(ConfigError, match="for target='all'"):
+        jobs.attribute(20, target="predicted")
 
 
 def test_what_is_merged_says_what_was_explained(tmp_path: Path, weights: Path, probe: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tiny_mnist import FOLDER, tiny_files, tiny_source, write_files
 
 from nn_interpretability.data import digits, foreign, imagenet, probes
@@ -17,10 +18,14 @@ from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights, save_weights
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.figures import draw, read_figure
+from nn_interpretability.plotting.style import figure_style
+from nn_interpretability.plotting.uncertainty import draw_curve, draw_reliability
+from nn_interpretability.stochastic.passes import draw_passes
+from nn_interpretability.stochastic.sampler import Dropout, Randomness
 from nn_interpretability.storage.hdf5 import Array, read_hdf5
 from nn_interpretability.storage.product import read_csv, read_json
 from nn_interpretability.study.calibrate import calibrate, scalings
-from nn_interpretability.study.evidence import Network, area, measure_evidence
+from nn_interpretability.study.evidence import QUESTIONS, Network, measure_evidence
 from nn_interpretability.study.figures import assemble
 from nn_interpretability.study.numbers import numbers_of_figure
 from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
@@ -38,9 +43,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits.prepare(folder / "digits.h5", folder / "digits.json", provenance={}, source=tiny_source(files), **settings)
     probes.select_first_of_class(folder / "digits.h5", folder / "digits_probe.h5", {})
     probes.select_rotations(folder / "digits.h5", folder / "rotated.h5", {}, angles=[0, -20, -40])
-    for seed, name in enumerate(["ordinary", "evidential"]):
+    for seed, name in enumerate(["ordinary", "evidential", "dropped"]):
         torch.manual_seed(seed)
-        model = build_model("small_cnn")
+        model = build_model("dropout_cnn" if name == "dropped" else "small_cnn")
         with torch.no_grad():
             model.classifier.fc2.weight.mul_(40)  # so that it is sure of something
         save_weights(model, folder / f"{name}.safetensors")
@@ -52,6 +57,7 @@ def evidence(made: Path) -> Path:
     networks = {
         "evidential": Network(made / "evidential.safetensors", "small_cnn", evidential=True),
         "ordinary": Network(made / "ordinary.safetensors", "small_cnn", evidential=False),
+        "dropped": Network(made / "dropped.safetensors", "dropout_cnn", evidential=False),
     }
     measure_evidence(
         made / "digits.h5",
@@ -62,6 +68,8 @@ def evidence(made: Path) -> Path:
         made / "evidence.csv",
         name="mine",
         pictures=30,
+        passes=7,
+        pass_pictures=20,
         seed=1,
         provenance={"rule": "measure_evidence"},
     )
@@ -86,20 +94,11 @@ def calibration(made: Path) -> Path:
     return made
 
 
-def test_area_by_hand():
-    uncertainty = torch.tensor([0.1, 0.2, 0.3, 0.3])
-    asked = torch.tensor([False, False, True, False])
-    assert area(uncertainty, asked) == pytest.approx((1 + 1 + 0.5) / 3)
-    assert area(uncertainty, ~asked) == pytest.approx(1 - 2.5 / 3)
-    assert area(uncertainty, torch.ones(4, dtype=torch.bool)) is None
-    assert area(uncertainty, torch.zeros(4, dtype=torch.bool)) is None
-
-
 def test_evidence_of_a_turning_digit(evidence: Path):
     product = read_hdf5(evidence / "evidence.h5", schema="evidence/1")
     probability, uncertainty = product.arrays["probability"].values, product.arrays["uncertainty"].values
     logit = product.arrays["logit"].values
-    assert list(product.scales["model"]) == ["evidential", "ordinary"]
+    assert list(product.scales["model"]) == ["evidential", "ordinary", "dropped"]
     assert product.params["evidential"] == ["evidential"]
     assert product.arrays["angle"].values.tolist() == [0, -20, -40]
     alpha = logit[0].clip(min=0) + 1
@@ -108,10 +107,14 @@ def test_evidence_of_a_turning_digit(evidence: Path):
     np.testing.assert_allclose(uncertainty[1], 1 - probability[1].max(1), rtol=1e-12)
     numbers = read_json(evidence / "evidence.json")
     assert numbers["evidence.mine.n"]["value"] == 30
-    for network in ("evidential", "ordinary"):
-        for question in ("errors", "turned", "shuffled", "other_source"):
-            value = numbers[f"evidence.mine.{network}.auroc.{question}"]["value"]
-            assert value is None or 0 <= value <= 1
+    for network in ("evidential", "ordinary", "dropped", "dropped.entropy", "dropped.mutual_information"):
+        for question in QUESTIONS:
+            start = f"evidence.mine.{network}.auroc.{question}"
+            low, value, high = (numbers[start + end]["value"] for end in (".low", "", ".high"))
+            assert low is value is high is None or 0 <= low <= value <= high <= 1
+    assert not any(key.startswith("evidence.mine.ordinary.entropy") for key in numbers)
+    assert numbers["evidence.mine.passes"]["value"] == 7
+    assert numbers["evidence.mine.passes.n"]["value"] == 20
 
 
 def test_areas_compare_foreign_pictures_with_digits(evidence: Path):
@@ -130,12 +133,32 @@ def test_areas_compare_foreign_pictures_with_digits(evidence: Path):
     assert abs(pairs - 0.5) > 0.01
 
 
+def test_areas_of_passes_are_those_of_passes_one_by_one(evidence: Path):
+    loaded = load(evidence / "digits.h5")
+    model = load_weights(build_model("dropout_cnn"), evidence / "dropped.safetensors").eval()
+    foreign_ones = foreign.foreign_pictures(loaded, 30, seed=1)["shuffled"][:20]
+    pictures = torch.from_numpy(np.concatenate([loaded.test_images[:20], foreign_ones]))[:, None].float() / 255
+    dropout = Randomness(dropout=Dropout(1))
+    scores = [draw_passes(model, pictures, dropout, i, i + 1, block=1, late=False).logits[0] for i in range(7)]
+    p = np.stack([np.exp(z - z.max(1, keepdims=True)) for z in (each.double().numpy() for each in scores)])
+    p /= p.sum(2, keepdims=True)
+    entropy = -(p.mean(0) * np.log(p.mean(0))).sum(1)
+    between = entropy + (p * np.log(p.clip(1e-300))).sum(2).mean(0)
+    numbers = read_json(evidence / "evidence.json")
+    for name, doubt in (("entropy", entropy), ("mutual_information", between)):
+        area = (doubt[20:, None] > doubt[:20]).mean()
+        assert numbers[f"evidence.mine.dropped.{name}.auroc.shuffled"]["value"] == pytest.approx(area, abs=1e-3)
+        wrong = (p.mean(0)[:20].argmax(1) != loaded.test_labels[:20]).sum()
+        assert numbers[f"evidence.mine.dropped.{name}.errors"]["value"] == wrong
+
+
 def test_measures_are_rows_of_the_table(evidence: Path, calibration: Path):
     table = read_csv(evidence / "evidence.csv")
     numbers = read_json(evidence / "evidence.json")
     for row in table.itertuples():
         assert numbers[f"evidence.mine.{row.model}.{row.metric}"]["value"] == pytest.approx(row.value)
-    assert set(table["model"]) == {"evidential", "ordinary"}
+    assert set(table["model"]) == {"evidential", "ordinary", "dropped"}
+    assert "entropy.auroc.shuffled.low" in set(table["metric"])
     rows = read_csv(calibration / "calibration.csv").set_index("metric")["value"]
     numbers = read_json(calibration / "calibration.json")
     for metric, unit in (("ece", 100), ("brier", 1)):
@@ -242,6 +265,25 @@ def test_figures_hold_what_they_show_and_can_be_drawn(
         numbers = read_json(tmp_path / "numbers.json")
         largest = 100 * float(content.uncertainty[0].max())
         assert numbers["figure.fig20.most.u"]["value"] == pytest.approx(largest)
+
+
+def test_no_words_stand_over_curves_and_bars(evidence: Path, calibration: Path, tmp_path: Path):
+    del calibration
+    for kind, source in (("evidence_curve", "evidence"), ("reliability", "calibration")):
+        definition = {"kind": kind, "panels": ["mine"], "published": []}
+        data = tmp_path / f"{kind}.h5"
+        assemble("fig20", {"mine": evidence / f"{source}.h5"}, data, definition=definition, provenance={})
+        content = read_figure(data)
+        with figure_style():
+            figure = draw_curve(content) if kind == "evidence_curve" else draw_reliability(content)
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+        boxes = [each.get_window_extent() for each in figure.axes]
+        words = [each.get_window_extent() for each in figure.texts]
+        words += [each.get_legend().get_window_extent() for each in figure.axes if each.get_legend()]
+        assert len(words) > 4
+        assert not any(box.overlaps(word) for box in boxes for word in words)
+        assert not any(each.texts for each in figure.axes)
 
 
 def test_photographs_stand_below_digits_with_their_own_size(calibration: Path, tmp_path: Path):

@@ -81,6 +81,7 @@ wildcard_constraints:
     view="|".join(config["activation_views"]) or "none",
     evidence="|".join(config["evidence"]) or "none",
     calibration="|".join(config["calibrations"]) or "none",
+    toys="|".join(config["toys"]) or "none",
 
 
 report: "../report/workflow.rst"

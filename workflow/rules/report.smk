@@ -22,6 +22,7 @@ rule numbers:
             *expand(rules.measure_evidence.output.numbers, evidence=config["evidence"]),
             *expand(rules.calibrate.output.numbers, calibration=config["calibrations"]),
             *CLAIM_NUMBERS,
+            *expand(rules.toys.output.numbers, toys=config["toys"]),
         ],
     output:
         run="<results>/numbers/run.json",
@@ -77,6 +78,7 @@ rule timings:
             **benchmarks_of("calibrate", "calibration", config["calibrations"]),
             **benchmarks_of("train_model", "model", REPLICAS),
             **benchmarks_of_rules(f"measure_claims_{group}" for group in CLAIM_GROUPS),
+            **benchmarks_of("toys", "toys", config["toys"]),
             **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
@@ -170,6 +172,7 @@ rule manifest:
         expand(rules.measure_evidence.output, evidence=config["evidence"]),
         expand(rules.calibrate.output, calibration=config["calibrations"]),
         rules.claims.input,
+        expand(rules.toys.output, toys=config["toys"]),
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,

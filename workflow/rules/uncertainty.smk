@@ -33,7 +33,10 @@ rule measure_evidence:
             }
             for name in config["evidence"][wildcards.evidence]["models"]
         },
-        pictures=lambda wildcards: config["evidence"][wildcards.evidence]["pictures"],
+        counts=lambda wildcards: {
+            key: config["evidence"][wildcards.evidence][key]
+            for key in ("pictures", "passes", "pass_pictures")
+        },
         seed=derive_seed(config["seed"], "measure_evidence"),
     script:
         "../../scripts/measure_evidence.py"

@@ -14,6 +14,10 @@ FUNCTIONS = ("predictive_entropy", "expected_entropy", "mutual_information")
 """Targets that are functions of all passes; to explain one chunk, the scores of all chunks are needed."""
 
 
+INDEPENDENT = ("mean", "covariance", "variance")
+"""Products that there are where each class has masks of its own."""
+
+
 def chunks(entry: Mapping[str, Any]) -> list[tuple[int, int]]:
     """The half-open ranges of an entry of ``passes``: all of one size but perhaps the last."""
     size, total = entry["chunk"], entry["passes"]
@@ -110,7 +114,7 @@ def explained_settings(config: Config, name: str) -> dict[str, Any]:
     return {
         "pictures": config["passes"][entry["passes"]]["pictures"],
         "randomness": randomness(config, entry["passes"]),
-        **{key: entry[key] for key in ("method", "target", "products", "keep_raw")},
+        **{key: entry[key] for key in ("method", "target", "products", "keep_raw", "independent_masks")},
         "parameters": seeded(entry["method"], entry["parameters"], config["seed"]),
     }
 
@@ -127,6 +131,7 @@ def merged_settings(config: Config, name: str) -> dict[str, Any]:
         "passes": drawn["passes"],
         "pictures": drawn["pictures"],
         "target": entry["target"],
+        "independent_masks": entry["independent_masks"],
         "description": description,
     }
 
@@ -150,6 +155,19 @@ def problems(config: Config) -> Iterator[Problem]:
         known = [each for each, _ in _entries(config, "passes")]
         if isinstance(entry.get("passes"), str) and entry["passes"] not in known:
             yield unknown_name(joined(["pass_attributions", name, "passes"]), entry["passes"], known, "passes")
+        if entry.get("independent_masks") is True:
+            yield from _independent_problems(name, entry)
+
+
+def _independent_problems(name: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
+    """With masks of its own for each class there are no passes that all classes share."""
+    place = joined(["pass_attributions", name, "independent_masks"])
+    if entry.get("target") != "all":
+        yield Problem(place, f"is for all classes, not for the target {entry.get('target')}", "target: all")
+    products = entry.get("products")
+    wrong = [each for each in products if each not in INDEPENDENT] if isinstance(products, list) else []
+    if wrong:
+        yield Problem(place, f"leaves no {' and no '.join(map(str, wrong))}", f"products: [{', '.join(INDEPENDENT)}]")
 
 
 def _entries(config: Config, section: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -60,6 +60,7 @@ FIGURES = (
     "class_model",
     "dreams_without",
     "activation_views",
+    "toys",
 )
 
 
@@ -120,6 +121,9 @@ def config_schema() -> Schema:
                     _calibration(), default={}, description="calibrations of networks; one job each"
                 ),
                 "claims": _claims(),
+                "toys": _named(
+                    _toys(), default={}, description="networks whose right explanation is known; one job each"
+                ),
                 "figures": _figures(),
             }
         ),
@@ -339,6 +343,11 @@ def _pass_attribution() -> Schema:
                 "minimum": 0,
                 "default": 0,
                 "description": "of how many passes, from the first on, to keep the maps, for quantiles",
+            },
+            "independent_masks": {
+                "type": "boolean",
+                "default": False,
+                "description": "other masks for each class, as published: counts need not sum to the passes",
             },
         },
         required=("passes", "method"),
@@ -560,6 +569,18 @@ def _evidence() -> Schema:
                 "default": 2000,
                 "description": "test pictures, and at most so many foreign ones of each kind",
             },
+            "passes": {
+                "type": "integer",
+                "minimum": 0,
+                "default": 50,
+                "description": "passes with dropout on for each picture, of networks that have dropout; 0: none",
+            },
+            "pass_pictures": {
+                "type": "integer",
+                "minimum": 10,
+                "default": 1000,
+                "description": "how many of the pictures of each kind are asked in passes",
+            },
         }
     )
 
@@ -626,6 +647,15 @@ def _claims() -> Schema:
     }
 
 
+def _toys() -> Schema:
+    return _object(
+        {
+            "steps": {"type": "integer", "minimum": 2, "default": 161, "description": "places along each curve"},
+            "points": {"type": "integer", "minimum": 1, "default": 600, "description": "of integrated gradients"},
+        }
+    )
+
+
 def _figures() -> Schema:
     names = {"type": "array", "items": {"type": "string"}}
     figure = _object(
@@ -655,6 +685,7 @@ def _figures() -> Schema:
                     "passes_by_class",
                     "uncertainty_maps",
                     "dropout_maps",
+                    "toys",
                 ],
                 "default": "maps",
                 "description": "what is made of the panels: signed maps on one scale, positive maps over the pictures, "

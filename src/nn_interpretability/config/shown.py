@@ -16,6 +16,7 @@ SHOWN = {
     "pass_attributions": "pass_attributions/{name}.h5",
     "evidence": "evidence/{name}.h5",
     "calibrations": "calibrations/{name}.h5",
+    "toys": "toys/{name}.h5",
 }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from nn_interpretability.engine.convolution import convolved
+
 
 def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -139,6 +141,9 @@ class LinearOperation:
 
     def apply(self, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The same operation on other values, with another weight and bias."""
+        if self.kind == "conv2d":
+            named = dict(zip(("stride", "padding", "dilation", "groups"), self.settings, strict=False))
+            return convolved(values, weight, bias, {**named, **self.options})
         return self.function(values, weight, bias, *self.settings, **self.options)
 
     @property

@@ -2,7 +2,7 @@
 
 A metric of maps alone is a function ``(relevance) -> (N,)``. A metric that asks the model again is a class bound to a
 model, or to a method, with one verb, ``measure``. All numbers are float64, one for each image, and never NaN unless it
-was asked for. :mod:`nn_interpretability.metrics.registry` lists them with direction, range and cost.
+was asked for. :data:`nn_interpretability.metrics.registry.METRICS` lists them with direction, range and cost.
 
 The names below are imported when they are first used.
 """
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
     from nn_interpretability.metrics.similarity import cosine, spearman, ssim, top_k_intersection
 
 _PUBLIC = {
-    "DigitConversion": "conversion",
-    "Infidelity": "infidelity",
-    "MaxSensitivity": "robustness",
-    "ParameterRandomisation": "randomisation",
-    "PixelFlipping": "pixel_flipping",
-    "RandomLogit": "randomisation",
-    "SensitivityN": "sensitivity_n",
-    "completeness_error": "completeness",
-    "cosine": "similarity",
-    "dilated_ink": "localisation",
-    "entropy_complexity": "complexity",
-    "gini": "complexity",
-    "high_frequency_share": "roughness",
-    "pointing_game": "localisation",
-    "relevance_mass": "localisation",
-    "relevance_rank_accuracy": "localisation",
-    "spearman": "similarity",
-    "ssim": "similarity",
-    "top_k_intersection": "similarity",
-    "total_variation": "roughness",
+    "DigitConversion": "nn_interpretability.metrics.conversion",
+    "Infidelity": "nn_interpretability.metrics.infidelity",
+    "MaxSensitivity": "nn_interpretability.metrics.robustness",
+    "ParameterRandomisation": "nn_interpretability.metrics.randomisation",
+    "PixelFlipping": "nn_interpretability.metrics.pixel_flipping",
+    "RandomLogit": "nn_interpretability.metrics.randomisation",
+    "SensitivityN": "nn_interpretability.metrics.sensitivity_n",
+    "completeness_error": "nn_interpretability.metrics.completeness",
+    "cosine": "nn_interpretability.metrics.similarity",
+    "dilated_ink": "nn_interpretability.metrics.localisation",
+    "entropy_complexity": "nn_interpretability.metrics.complexity",
+    "gini": "nn_interpretability.metrics.complexity",
+    "high_frequency_share": "nn_interpretability.metrics.roughness",
+    "pointing_game": "nn_interpretability.metrics.localisation",
+    "relevance_mass": "nn_interpretability.metrics.localisation",
+    "relevance_rank_accuracy": "nn_interpretability.metrics.localisation",
+    "spearman": "nn_interpretability.metrics.similarity",
+    "ssim": "nn_interpretability.metrics.similarity",
+    "top_k_intersection": "nn_interpretability.metrics.similarity",
+    "total_variation": "nn_interpretability.metrics.roughness",
 }
 
 __all__ = [
@@ -80,7 +80,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -45,6 +45,8 @@ class TargetScore:
     ------
     ConfigError
         If the target has several scores for one image, or does not fit the model.
+    DataError
+        If a function target is not finite somewhere.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class TargetScore:
     ) -> None:
         self._model, self._kind = model, kind
         logits = torch.cat([self._logits(images[block]) for block in blocks(len(images), images, chunk)])
-        self._resolved = resolve_target(target, logits)
+        self._resolved = resolve_target(target, self._kind_of(logits))
         if self._resolved.stacked:
             raise ConfigError(
                 "A metric needs one score for each image: give None, a class, one class per image, weights of shape "
@@ -80,11 +82,17 @@ class TargetScore:
     def _logits(self, rows: Tensor) -> Tensor:
         return check_scores(self._model(rows), rows)
 
+    def _kind_of(self, logits: Tensor) -> Tensor:
+        return logits if self._kind == "logit" else logits.double().softmax(dim=-1)
+
     def _evaluate(self, logits: Tensor, index: Tensor) -> Tensor:
-        scores = logits if self._kind == "logit" else logits.double().softmax(dim=-1)
-        if self._resolved.function is not None:
-            return self._resolved.function(scores).double()
-        return (self._resolved.starts[0, index].double() * scores.double()).sum(dim=1)
+        scores = self._kind_of(logits)
+        if self._resolved.function is None:
+            return (self._resolved.starts[0, index].double() * scores.double()).sum(dim=1)
+        values = self._resolved.evaluate(scores)[0]
+        if not bool(torch.isfinite(values).all()):
+            raise DataError("The target function returns NaN or infinite values for the scores of changed images.")
+        return values
 
 
 def checked_score(kind: ScoreKind) -> ScoreKind:

@@ -79,11 +79,15 @@ class MapRow:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows under one common heading (empty: no heading), and their own pictures, if not those of the whole group."""
+    """Rows under one common heading (empty: no heading), and their own pictures, if not those of the whole group.
+
+    ``grey``: values in [0, 1], from black to white, as the study showed maps without a zero.
+    """
 
     heading: str
     rows: tuple[MapRow, ...]
     pictures: FloatArray | None = None
+    grey: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str,
         "blocks": [
             {
                 "heading": block.heading,
+                "grey": block.grey,
                 "rows": [
                     {"name": row.name, "heading": row.heading, "detail": row.detail, "notes": list(row.notes)}
                     for row in block.rows
@@ -212,6 +217,7 @@ def _panel_group(product: Product) -> PanelGroup:
             block["heading"],
             tuple(_row(words, arrays, place[words["name"]]) for words in block["rows"]),
             arrays.get(f"pictures_{number}"),
+            block.get("grey", False),
         )
         for number, block in enumerate(params["blocks"])
     )

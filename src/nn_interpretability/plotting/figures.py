@@ -24,6 +24,9 @@ from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip import draw_strip
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
+from nn_interpretability.plotting.toys import draw_toy_curves
+from nn_interpretability.plotting.toys_data import KIND as TOYS_KIND
+from nn_interpretability.plotting.toys_data import ToyCurves, toy_curves_of
 from nn_interpretability.plotting.uncertainty import draw_curve, draw_reliability
 from nn_interpretability.plotting.uncertainty_data import (
     CURVE_KIND,
@@ -36,7 +39,7 @@ from nn_interpretability.plotting.uncertainty_data import (
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import write_json, writing
 
-Content = PanelGroup | OcclusionStrip | Curves | Gallery | EvidenceCurve | ReliabilityDiagrams | PassScatter
+Content = PanelGroup | OcclusionStrip | Curves | Gallery | EvidenceCurve | ReliabilityDiagrams | PassScatter | ToyCurves
 
 
 def draw(
@@ -89,6 +92,8 @@ def _drawn(content: Content) -> Figure:
             return draw_reliability(content)
         case PassScatter():
             return draw_scatter(content)
+        case ToyCurves():
+            return draw_toy_curves(content)
         case PanelGroup():
             return draw_panel_group(content)
 
@@ -120,6 +125,7 @@ def read_figure(path: Path) -> Content:
         CURVE_KIND: curve_of,
         RELIABILITY_KIND: reliability_of,
         SCATTER_KIND: scatter_of,
+        TOYS_KIND: toy_curves_of,
     }
     reader = readers.get(str(product.params.get("kind")))
     return reader(product) if reader is not None else read_figure_data(path)
@@ -142,6 +148,8 @@ def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
             facts = {"quantity": "accuracy", "pictures": int(content.count[0, 0].sum()), "blocks": []}
         case PassScatter():
             facts = {"quantity": "logits", "pictures": len(content.angle), "passes": len(content.logit), "blocks": []}
+        case ToyCurves():
+            facts = {"quantity": "share of the score", "methods": dict(content.methods), "blocks": []}
     return {
         "figure": content.figure,
         "provenance": dict(provenance),

@@ -54,6 +54,7 @@ BAR_WIDTH = 5.2
 BAR_GAP = 0.3
 WORD_GAP = 0.2
 BAR_INSET = 0.25  # room for the last tick label
+GREY = "black 0, white 1"
 
 
 class Canvas:
@@ -130,7 +131,7 @@ def draw_panel_group(group: PanelGroup) -> Figure:
             top = _pictures(canvas, block.pictures, lefts, cell, top)
         for row in block.rows:
             top += ROW_HEAD
-            _row_head(canvas, row, right, top)
+            _row_head(canvas, row, right, top, GREY if block.grey else _beyond(row))
             if row.notes:
                 top += NOTES
                 _notes(canvas, row, lefts[lead:], cell, top)
@@ -138,17 +139,23 @@ def draw_panel_group(group: PanelGroup) -> Figure:
                 pictures = group.pictures if block.pictures is None else block.pictures
                 draw_picture(canvas.axes(lefts[0], top, cell, cell), pictures[0])
             for place, left in enumerate(lefts[lead:]):
-                axes = canvas.axes(left, top, cell, cell)
-                if group.scale == "overlay":
-                    draw_overlay(axes, group.pictures[place], row.values[place], row.limit)
-                else:
-                    draw_map(axes, row.values[place], row.limit)
+                _panel(canvas.axes(left, top, cell, cell), group, block, row, place)
             top += cell
     if group.scale == "overlay":
         _overlay_bar(canvas, group, top)
     else:
         signed_bar(canvas, group.rows[0].limit, group.quantity, top)
     return canvas.figure
+
+
+def _panel(axes: Axes, group: PanelGroup, block: Block, row: MapRow, place: int) -> None:
+    """One map of a row."""
+    if block.grey:
+        draw_picture(axes, row.values[place][None])
+    elif group.scale == "overlay":
+        draw_overlay(axes, group.pictures[place], row.values[place], row.limit)
+    else:
+        draw_map(axes, row.values[place], row.limit)
 
 
 def _leads(group: PanelGroup) -> bool:
@@ -221,12 +228,12 @@ def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float
     return top + BLOCK_HEAD
 
 
-def _row_head(canvas: Canvas, row: MapRow, right: float, top: float) -> None:
+def _row_head(canvas: Canvas, row: MapRow, right: float, top: float, at_right: str) -> None:
     base = top - 0.10
     canvas.text(MARGIN, base, typeset(row.heading), size=HEADING_PT)
-    canvas.text(right, base, _beyond(row), size=SMALL_PT, color=MUTED, align="right")
+    canvas.text(right, base, at_right, size=SMALL_PT, color=MUTED, align="right")
     left = MARGIN + text_width(typeset(row.heading), HEADING_PT) + WORD_GAP
-    room = right - text_width(_beyond(row), SMALL_PT) - WORD_GAP - left
+    room = right - text_width(at_right, SMALL_PT) - WORD_GAP - left
     canvas.text(left, base, _shortened(row.detail, room), size=SMALL_PT, color=MUTED)
 
 

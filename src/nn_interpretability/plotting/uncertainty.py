@@ -35,6 +35,8 @@ STRIP = 0.3
 GAP = 0.55
 HEAD = 0.55
 FOOT = 0.95
+LEGEND_COLUMNS = 3
+LEGEND_ROW = 0.36
 
 
 def draw_curve(curve: EvidenceCurve) -> Figure:
@@ -42,11 +44,13 @@ def draw_curve(curve: EvidenceCurve) -> Figure:
     count = len(curve.headings)
     width = (TEXT_WIDTH_CM - 2 * MARGIN - (count - 1) * GAP) / count - AXIS
     step = width / len(curve.angle)
-    canvas = Canvas(TEXT_WIDTH_CM, 2 * MARGIN + HEAD + PANEL + STRIP + step + FOOT)
-    top = MARGIN + HEAD
+    entries = 1 + max(len(_shown(curve, number)) for number in range(count))
+    legend = LEGEND_ROW * -(-entries // LEGEND_COLUMNS)
+    canvas = Canvas(TEXT_WIDTH_CM, 2 * MARGIN + HEAD + legend + PANEL + STRIP + step + FOOT)
+    top = MARGIN + HEAD + legend
     for number, heading in enumerate(curve.headings):
         left = MARGIN + AXIS + number * (AXIS + width + GAP)
-        canvas.text(left, top - 0.15, typeset(heading), size=HEADING_PT)
+        canvas.text(left, top - legend - 0.15, typeset(heading), size=HEADING_PT)
         axes = canvas.axes(left, top, width, PANEL)
         _curves(axes, curve, number)
         for place, picture in enumerate(curve.pictures):
@@ -71,10 +75,15 @@ def draw_curve(curve: EvidenceCurve) -> Figure:
     return canvas.figure
 
 
+def _shown(curve: EvidenceCurve, number: int) -> list[int]:
+    """The classes that have a curve in a panel."""
+    return [int(label) for label in np.flatnonzero((curve.probability[number] >= SHOWN_FROM).any(axis=0))]
+
+
 def _curves(axes: Axes, curve: EvidenceCurve, number: int) -> None:
     places = np.arange(len(curve.angle)) + 0.5
     probability = curve.probability[number]
-    for label in np.flatnonzero((probability >= SHOWN_FROM).any(axis=0)):
+    for label in _shown(curve, number):
         axes.plot(
             places,
             probability[:, label],
@@ -102,10 +111,22 @@ def _curves(axes: Axes, curve: EvidenceCurve, number: int) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}"))
     axes.set_ylabel("per cent", fontsize=TEXT_PT, labelpad=2)
     axes.grid(axis="y", color=FRAME, linewidth=0.3)
-    axes.legend(fontsize=SMALL_PT, loc="best", frameon=True, framealpha=0.85, edgecolor="none", handlelength=1.8)
+    axes.legend(  # above the panel, where no curve is
+        fontsize=SMALL_PT,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=LEGEND_COLUMNS,
+        frameon=False,
+        borderpad=0.2,
+        borderaxespad=0.1,
+        labelspacing=0.3,
+        columnspacing=1.2,
+        handlelength=1.8,
+    )
 
 
 SQUARE_GAP = 0.35
+SQUARE_HEAD = 0.80
 COUNTS = 0.75
 ROW_GAP = 1.15
 AXIS_FOOT = 0.75
@@ -118,20 +139,19 @@ def draw_reliability(diagrams: ReliabilityDiagrams) -> Figure:
     """A row per network, a column per calibration, at its size on paper; not attached to pyplot."""
     columns = len(diagrams.scalings)
     side = (TEXT_WIDTH_CM - 2 * MARGIN - AXIS - LAST_TICK - (columns - 1) * SQUARE_GAP) / columns
-    row_height = 0.42 + side + 0.12 + COUNTS
+    row_height = SQUARE_HEAD + side + 0.12 + COUNTS
     rows = len(diagrams.networks)
     canvas = Canvas(TEXT_WIDTH_CM, 2 * MARGIN + rows * row_height + (rows - 1) * ROW_GAP + AXIS_FOOT)
     for row, network in enumerate(diagrams.networks):
-        top = MARGIN + row * (row_height + ROW_GAP) + 0.42
+        top = MARGIN + row * (row_height + ROW_GAP) + SQUARE_HEAD
         for column, scaling in enumerate(diagrams.scalings):
             left = MARGIN + AXIS + column * (side + SQUARE_GAP)
             words = f"{network}, {scaling}" if column == 0 else scaling
-            canvas.text(left, top - 0.12, typeset(words), size=HEADING_PT)
-            error = 100 * diagrams.expected_error[row, column]
+            canvas.text(left, top - 0.50, typeset(words), size=HEADING_PT)
+            error = f"ECE {100 * diagrams.expected_error[row, column]:.2f} %"
+            canvas.text(left, top - 0.12, error, size=SMALL_PT, color=MUTED)
             axes = canvas.axes(left, top, side, side)
             _diagram(axes, diagrams, row, column)
-            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-            axes.text(0.05, 0.93, f"ECE {error:.2f} %", fontsize=SMALL_PT, va="top", bbox=box)
             below = canvas.axes(left, top + side + 0.12, side, COUNTS)
             _counts(below, diagrams, row, column)
             if column:

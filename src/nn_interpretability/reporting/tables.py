@@ -12,6 +12,7 @@ from typing import Any
 
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
+from nn_interpretability.reporting import toy_tables
 from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
@@ -28,7 +29,11 @@ TABLES = (
     "jobs",
     "margin_links",
     "evidence",
+    "auroc",
     "calibration",
+    "toy_answers",
+    "toy_pair",
+    "matrices",
 )
 """Names of the files, without ``.tex``."""
 
@@ -75,7 +80,11 @@ def write_tables(
         "jobs": jobs_table(clock),
         "margin_links": margin_links(records),
         "evidence": evidence_table(known, models),
+        "auroc": auroc_table(known, models),
         "calibration": calibration_table(known),
+        "toy_answers": _toy_table("lcccc", *toy_tables.answers_table(known)),
+        "toy_pair": _toy_table("lccc", *toy_tables.pair_table(known)),
+        "matrices": toy_tables.matrices(known),
     }
     assert tables.keys() == set(TABLES)
     for name, text in tables.items():
@@ -183,33 +192,59 @@ def _settings_row(numbers: Numbers, figure: str, one: Mapping[str, Any], other: 
 
 
 def evidence_table(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]]) -> str:
-    """Per network: what it gets right, how often it abstains, and how much its uncertainty tells."""
-    found = [key.split(".") for key in numbers if key.startswith("evidence.") and key.endswith(".errors")]
-    places = [(parts[1], parts[2]) for parts in found if len(parts) == 4]
-    evidential = [place for place in places if cards[place[1]]["recipe"].get("loss") == "evidential"]
-    ordinary = [place for place in places if place not in evidential]
-    above = r" & & & & & \multicolumn{2}{c}{mean $u$} & \multicolumn{4}{c}{AUROC for} \\ "
-    above += r"\cmidrule(lr){6-7} \cmidrule(l){8-11}" + "\n"
+    """Per network: what it gets right, and how often it abstains."""
+    above = r" & & & & & \multicolumn{2}{c}{mean $u$} \\ " + r"\cmidrule(l){6-7}" + "\n"
     head = ["network", r"$\lambda$", "right", "abstains", "of answers", "right", "wrong"]
-    head += ["errors", "turned", "source", "shuffled"]
-    groups = [[_evidence_row(numbers, cards, *place) for place in group] for group in (evidential, ordinary)]
-    return tabular("lrrrrrrrrrr", head, groups, above=above)
+    groups = [[_evidence_row(numbers, cards, network) for _, network in group] for group in _asked(numbers, cards)]
+    return tabular("lrrrrrr", head, groups, above=above)
 
 
-def _evidence_row(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]], entry: str, network: str) -> list[str]:
-    def said(key: str) -> str:
-        found = numbers.get(key)
-        return NONE if found is None or found["value"] is None else printed_entry(found)
-
+def _evidence_row(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]], network: str) -> list[str]:
     weight = cards[network]["recipe"].get("kl_weight")
     card = ("accuracy", "abstentions", "accuracy_of_answers", "mean_uncertainty_right", "mean_uncertainty_wrong")
-    questions = ("errors", "turned", "other_source", "shuffled")
     return [
         code(network),
         NONE if weight is None else number(f"{weight:g}"),
-        *(said(f"model.{network}.test.{key}") for key in card),
-        *(said(f"evidence.{entry}.{network}.auroc.{question}") for question in questions),
+        *(_said(numbers, f"model.{network}.test.{key}") for key in card),
     ]
+
+
+def auroc_table(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]]) -> str:
+    """Per network and uncertainty: how much it tells, and below it the ends of the bootstrap interval."""
+    groups = []
+    for group, single in zip(_asked(numbers, cards), ("$u$", r"$1 - \max p$"), strict=True):
+        for place in group:
+            groups.append(_auroc_rows(numbers, *place, "", single))
+            found = [each for each in _OF_PASSES if f"evidence.{'.'.join(place)}.{each}errors" in numbers]
+            groups += [_auroc_rows(numbers, *place, each, _OF_PASSES[each]) for each in found]
+    return tabular("llrrrrr", ["network", "uncertainty", "wrong", *_QUESTIONS.values()], groups)
+
+
+def _auroc_rows(numbers: Numbers, entry: str, network: str, measure: str, words: str) -> list[list[str]]:
+    start = f"evidence.{entry}.{network}.{measure}"
+    values, intervals = [], []
+    for question in _QUESTIONS:
+        value, low, high = (_said(numbers, f"{start}auroc.{question}{end}") for end in ("", ".low", ".high"))
+        values.append(value)
+        intervals.append("" if value == NONE else rf"{{\scriptsize[{low}, {high}]}}")
+    return [[code(network), words, _said(numbers, f"{start}errors"), *values], ["", "", "", *intervals]]
+
+
+def _asked(numbers: Numbers, cards: Mapping[str, Mapping[str, Any]]) -> tuple[list[tuple[str, str]], ...]:
+    """Entries of ``evidence`` and their networks: evidential ones, and others."""
+    found = [key.split(".") for key in numbers if key.startswith("evidence.") and key.endswith(".errors")]
+    places = [(parts[1], parts[2]) for parts in found if len(parts) == 4]
+    evidential = [place for place in places if cards[place[1]]["recipe"].get("loss") == "evidential"]
+    return evidential, [place for place in places if place not in evidential]
+
+
+def _said(numbers: Numbers, key: str) -> str:
+    found = numbers.get(key)
+    return NONE if found is None or found["value"] is None else printed_entry(found)
+
+
+_QUESTIONS = {"errors": "errors", "turned": "turned", "other_source": "source", "shuffled": "shuffled"}
+_OF_PASSES = {"entropy.": "$H$ of passes", "mutual_information.": "$I$ of passes"}
 
 
 def calibration_table(numbers: Numbers) -> str:
@@ -229,6 +264,12 @@ def calibration_table(numbers: Numbers) -> str:
         groups.append(rows)
     head = ["network", "calibration", "accuracy", "NLL", "Brier", "ECE", "MCE"]
     return tabular("llrrrrr", head, groups)
+
+
+def _toy_table(columns: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of toys; what is as published stands apart, below."""
+    published = [row for row in rows if "as published" in row[0]]
+    return tabular(columns, head, [[row for row in rows if row not in published], published])
 
 
 _CALIBRATION = ("accuracy", "nll", "brier", "ece", "mce")

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.weak import WeakIdKeyDictionary
 
 from nn_interpretability.engine.mode import Call, Passed, SurrogateMode, Treated, Treatment, Uncovered
@@ -46,10 +45,7 @@ from nn_interpretability.rules.differences import (
     Deferred,
     Slopes,
     Vicarious,
-    WinnersDifference,
-    gradient_slope,
-    rescale_slope,
-    reveal_cancel_slopes,
+    multipliers,
 )
 from nn_interpretability.rules.spread import (
     NoPartsError,
@@ -63,13 +59,12 @@ from nn_interpretability.rules.spread import (
     rearranged,
     summed,
 )
+from nn_interpretability.rules.winners import ActiveWinners, WinnersDifference, gives_indices, kept, with_winners
 
 PoolOrder = Literal["relu_first", "as_built"]
 
 _ACTIVATIONS = HOMOGENEOUS_ACTIVATIONS | SMOOTH_ACTIVATIONS | FUNCTIONS
 _MONOTONE_IF_POSITIVE = frozenset({"leaky_relu", "elu", "celu"})
-_POOL_ARGUMENTS = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-_ADAPTIVE_ARGUMENTS = ("input", "output_size", "return_indices")
 
 
 @dataclass(frozen=True)
@@ -106,6 +101,7 @@ class _Pooled:
 
     call: Call
     before: Watched
+    kept: Tensor
     known: _Known
 
 
@@ -203,13 +199,13 @@ class DeepLIFTRulebook:
         bound = bind_linear(call.function, call.args, call.kwargs)
         if bound is None:
             return Uncovered(f"{call.name} without a batch axis, or whose weights depend on the input")
-        values, weight, _, settings, options = bound
+        values, weight, bias, settings, options = bound
         layer = context.layer_name(call.name, weight)
         place = Place(layer, call.name, self._count)
         operation = LinearOperation(layer, call.name, call.function, values, weight.detach(), None, settings, options)
         self._count += 1
         self._places.append(place)
-        result, before = call.run(), Watched.now(values)
+        result, before = operation.apply(values, operation.weight, bias), Watched.now(values)
 
         def spread() -> Tensor:
             return operation.apply(magnitude(self._pairs, before.get()), operation.weight.abs(), None)
@@ -392,32 +388,31 @@ class DeepLIFTRulebook:
     def _rectified_before_pooling(
         self, call: Call, rule: str, pooled: _Pooled, after: Tensor
     ) -> tuple[Tensor, Spread | None, str]:
-        unpooled = pooled.before.get()
-        with torch.no_grad():
-            early = call.on(unpooled.detach().clone())
-        active, _, note = self._rectified(call, rule, unpooled, pooled.known, early, in_place=False)
-        surrogate = Deferred(lambda: self._winners(pooled.call, active.detach()))
-        return graft(after, surrogate, [active]), None, f"{note}, before max-pooling"
+        unpooled, known = pooled.before.get(), pooled.known
+        if known.pooled is not None:  # two poolings in a row
+            with torch.no_grad():
+                early = call.on(unpooled.detach().clone())
+            active, _, note = self._rectified(call, rule, unpooled, known, early, in_place=False)
+            surrogate = Deferred(lambda: WinnersDifference(self._pairs, pooled.call, active.detach()))
+            return graft(after, surrogate, [active]), None, f"{note}, before max-pooling"
+        parts, note = self._parts(rule, unpooled, known)
+        spread = () if parts is None else (parts.get(),)
+        given = [each.detach() for each in spread]
+        surrogate = Deferred(lambda: ActiveWinners(self._pairs, pooled.call, call, rule, pooled.kept, *given))
+        return graft(after, surrogate, [unpooled, *spread]), None, f"{note}, before max-pooling"
 
     def _ruled(
         self, call: Call, rule: str, before: Tensor, known: _Known, after: Tensor, *, in_place: bool
     ) -> tuple[Tensor, Spread | None, str]:
-        images, references = self._pairs.split(before)
-        ends = self._pairs.split(after)
-        if rule != "reveal_cancel":
-            slope = (
-                gradient_slope(call.on, images)
-                if rule == "gradient"
-                else rescale_slope(call.on, images, references, *ends)
-            )
-            slope = self._pairs.padded(slope)
-            handed = known.spread
-            spread = None if handed is None else Spread(lambda: handed.get() * slope.abs(), handed.own_sign)
-            return graft(after, Slopes(slope), [before]), spread, rule
-        parts, note = self._parts(before, known)
-        spread_values = parts.get().detach()[: len(images)]
-        up, down = reveal_cancel_slopes(call.on, images, references, *ends, spread_values)
-        both, apart = self._pairs.padded((up + down) / 2), self._pairs.padded((up - down) / 2)
+        ends = self._pairs.split(before), self._pairs.split(after)
+        parts, note = self._parts(rule, before, known)
+        given = None if parts is None else parts.get().detach()[: len(ends[0][0])]
+        both, *others = map(self._pairs.padded, multipliers(rule, call.on, *ends, given))
+        handed = known.spread
+        if parts is None:
+            spread = None if handed is None else Spread(lambda: handed.get() * both.abs(), handed.own_sign)
+            return graft(after, Slopes(both), [before]), spread, note
+        (apart,) = others
         total = before.clone() if in_place else before
         result = graft(after, Slopes(both, apart), [total, parts.get()])
         watched = Watched.now(total)
@@ -427,10 +422,12 @@ class DeepLIFTRulebook:
             difference = self._pairs.padded(images - references)
             return apart * graft(difference, Slopes(torch.ones_like(both)), [total]) + both * parts.get()
 
-        return result, None if known.spread is None else Spread(spread_after, parts.own_sign), note
+        return result, None if handed is None else Spread(spread_after, parts.own_sign), note
 
-    def _parts(self, before: Tensor, known: _Known) -> tuple[Spread, str]:
-        """The parts of a nonlinearity's input; by own sign where they are not known, which the log then says."""
+    def _parts(self, rule: str, before: Tensor, known: _Known) -> tuple[Spread | None, str]:
+        """The parts of a nonlinearity's input, if its rule asks; by own sign where not known, which the log says."""
+        if rule != "reveal_cancel":
+            return None, rule
         if known.spread is not None:
             try:
                 known.spread.get()
@@ -447,21 +444,13 @@ class DeepLIFTRulebook:
         known = self._lookup(before)
         kind = call.name.removesuffix("_with_indices")
         self._places.append(Place(context.layer_name(kind), kind))
-        asked = call.name.endswith("_with_indices") or _pool_settings(call).get("return_indices")
-        indices: Tensor | None = None
-        if asked:
-            value, indices = _with_indices(call, before.detach())
-        else:
-            value = _with_indices(call, before.detach())[0]
+        copied = kept(before)
+        value, indices = with_winners(call, copied)
         # Not needed where a nonlinearity follows; then the winners, which take longest, are not looked for.
-        kept = before.detach().clone()
-        result = graft(value, Deferred(lambda: self._winners(call, kept)), [before])
-        pooled = _Pooled(call, Watched.now(before), known)
-        self._remember(result, call, known.place, pooled=pooled)
-        return Treated(result if indices is None else (result, indices))
-
-    def _winners(self, call: Call, before: Tensor) -> WinnersDifference:
-        return WinnersDifference(self._pairs, before, *_with_indices(call, before))
+        surrogate = Deferred(lambda: WinnersDifference(self._pairs, call, copied))
+        result = graft(value, surrogate, [before])
+        self._remember(result, call, known.place, pooled=_Pooled(call, Watched.now(before), copied, known))
+        return Treated((result, indices) if gives_indices(call) else result)
 
 
 def check_rule(rule: Any) -> None:
@@ -513,22 +502,3 @@ def _called(call: Call, tensors: dict[int, Tensor]) -> Tensor:
 def _factored(call: Call, spreads: dict[int, Spread]) -> Tensor:
     result: Tensor = applied(call, spreads, in_magnitude)
     return result
-
-
-def _pool_settings(call: Call) -> dict[str, Any]:
-    names = _ADAPTIVE_ARGUMENTS if call.name.startswith("adaptive") else _POOL_ARGUMENTS
-    return {**dict(zip(names, call.args, strict=False)), **call.kwargs}
-
-
-def _with_indices(call: Call, values: Tensor) -> tuple[Tensor, Tensor]:
-    """A max-pooling of other values, and the winner of each window.
-
-    Pictures are pooled with their channels last, which takes a quarter of the time.
-    """
-    faster = torch.channels_last if values.dim() == 4 else torch.contiguous_format
-    arranged = values.contiguous(memory_format=faster)
-    settings = {**_pool_settings(call), "input": arranged, "return_indices": True}
-    pool = getattr(functional, call.name.removesuffix("_with_indices"))
-    with torch.no_grad():
-        found, winners = pool(**settings)
-    return found.contiguous(), winners.contiguous()

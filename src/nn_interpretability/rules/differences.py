@@ -1,4 +1,4 @@
-r"""The differences from a reference, element by element: slopes of nonlinearities, winners of max-pooling.
+r"""The differences from a reference, element by element: slopes of nonlinearities.
 
 Every operation sees the input :math:`x` and the reference :math:`x^0`, with :math:`\Delta x = x - x^0`. Some tensors
 know in addition what their difference is a sum of: the positive part :math:`\Delta x^+` and the negative part
@@ -17,7 +17,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nn_interpretability.engine.pairs import Pairs
 from nn_interpretability.engine.surrogate import Surrogate
 
 Function = Callable[[Tensor], Tensor]
@@ -74,11 +73,6 @@ def derivative(function: Function, points: Tensor, side: Literal["below", "at", 
         values = function(leaf.clone())
         (slope,) = torch.autograd.grad(values, leaf, torch.ones_like(values))
     return slope
-
-
-def gradient_slope(function: Function, images: Tensor) -> Tensor:
-    """The derivative at the input: what plain backpropagation uses."""
-    return derivative(function, images)
 
 
 def rescale_slope(
@@ -148,6 +142,34 @@ def reveal_cancel_slopes(
     return slopes[0], slopes[1]
 
 
+def multipliers(
+    rule: str,
+    function: Function,
+    before: tuple[Tensor, Tensor],
+    after: tuple[Tensor, Tensor],
+    spread: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """The multiplier of the whole difference; with RevealCancel, and then that of its spread.
+
+    Parameters
+    ----------
+    rule
+        ``"rescale"``, ``"reveal_cancel"``, or ``"gradient"`` for the plain derivative.
+    function
+        The elementwise nonlinearity.
+    before, after
+        Its inputs and its values, of images and references.
+    spread
+        Positive part minus negative part of the difference; for RevealCancel.
+    """
+    if rule == "gradient":
+        return (derivative(function, before[0]),)
+    if rule == "rescale" or spread is None:
+        return (rescale_slope(function, *before, *after),)
+    up, down = reveal_cancel_slopes(function, *before, *after, spread)
+    return (up + down) / 2, (up - down) / 2
+
+
 class Deferred(Surrogate):
     """A surrogate that is made when relevance arrives: what no relevance reaches costs nothing."""
 
@@ -160,31 +182,3 @@ class Deferred(Surrogate):
         if self._made is None:
             self._made = self._make()
         return self._made.pull(gradient, inputs)
-
-
-class WinnersDifference(Surrogate):
-    r"""Max-pooling that hands on exactly the difference of its output.
-
-    With the larger of both outputs, :math:`t = \max(y, y^0)`, the winner of the input gets :math:`t - y^0` and the
-    winner of the reference :math:`y - t`: one of them is zero. Windows whose outputs tie give no credit, also where
-    their winners differ. A value that wins several windows collects from all of them.
-    """
-
-    def __init__(self, pairs: Pairs, before: Tensor, after: Tensor, winners: Tensor) -> None:
-        self._pairs, self._shape = pairs, before.shape
-        images, references = pairs.split(before)
-        after_image, after_reference = pairs.split(after)
-        image_winner, reference_winner = pairs.split(winners)
-        winner = torch.where(after_image >= after_reference, image_winner, reference_winner)
-        self._winner = winner.flatten(2)
-        values, base = images.flatten(2), references.expand_as(images).flatten(2)
-        difference = values.gather(2, self._winner) - base.gather(2, self._winner)
-        change = (after_image - after_reference).flatten(2)
-        self._slope = torch.where(difference == 0, 1.0, change / difference)
-
-    def pull(self, gradient: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
-        """The gradient of each window to the winner that the difference is due to."""
-        images = len(self._winner)
-        moved = gradient[:images].flatten(2) * self._slope
-        collected = gradient.new_zeros(images, *self._shape[1:]).flatten(2).scatter_add_(2, self._winner, moved)
-        return (self._pairs.padded(collected.reshape(images, *self._shape[1:])),)

@@ -7,13 +7,16 @@
 product, ``scores [pass, sample, target]``, ``base [sample, target]``, and ``raw [kept_pass, sample, target, ...]``
 where they were asked for.
 
+``independent_pass_sums/1``, from :func:`save_independent`: for passes with masks of their own for each class, the
+arrays of both, with ``masks`` as the first axis: which class the passes were drawn for.
+
 ``pass_attribution/1``, from :func:`save_result`: the fields of a
 :class:`~nn_interpretability.stochastic.result.PassesAttribution` and its entropies, ``[sample, ...]``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from nn_interpretability.stochastic.result import PassesAttribution
 
 DRAWN, SUMS, RESULT = "passes/1", "pass_sums/1", "pass_attribution/1"
+INDEPENDENT = "independent_pass_sums/1"
 _PIXELS = {3: ("channel", "y", "x"), 2: ("channel", "position"), 1: ("feature",), 0: ()}
 _SUM = "sum_"
 _BY_CLASS = ("by_predicted_class", "target_by_predicted_class")
@@ -35,21 +39,15 @@ _BY_CLASS = ("by_predicted_class", "target_by_predicted_class")
 
 def save_drawn(drawn: DrawnPasses, path: Path | str, *, provenance: Mapping[str, Any] | None = None) -> None:
     """Write the scores of a chunk of passes, whole or not at all."""
-    arrays = {
-        "logits": Array(_numpy(drawn.logits), ("pass", "sample", "class")),
-        "predicted": Array(_numpy(drawn.predicted), ("pass", "sample")),
-        "undisturbed": Array(_numpy(drawn.undisturbed), ("sample", "class")),
-    }
-    params = {
-        "begin": drawn.begin,
-        "end": drawn.end,
-        "digests": list(drawn.digests),
-        "identity": dict(drawn.identity),
-        "device": drawn.device,
-        "coverage": dict(drawn.coverage),
-    }
     scales = {"pass": np.arange(drawn.begin, drawn.end)}
-    write_hdf5(path, arrays, schema=DRAWN, params=params, provenance=provenance or {}, scales=scales)
+    write_hdf5(
+        path,
+        _drawn_arrays(drawn),
+        schema=DRAWN,
+        params=_drawn_params(drawn),
+        provenance=provenance or {},
+        scales=scales,
+    )
 
 
 def load_drawn(path: Path | str) -> DrawnPasses:
@@ -60,53 +58,22 @@ def load_drawn(path: Path | str) -> DrawnPasses:
     BrokenProductError, DataError
         If the file is damaged, or something else.
     """
-    from nn_interpretability.stochastic.chunks import DrawnPasses
-
     product = read_hdf5(path, schema=DRAWN)
-    params = product.params
-    return DrawnPasses(
-        params["begin"],
-        params["end"],
-        _tensor(product, "logits"),
-        _tensor(product, "undisturbed"),
-        tuple(params["digests"]),
-        params["identity"],
-        params["device"],
-        params["coverage"],
-    )
+    return _drawn(product.params, _tensors(product))
 
 
 def save_attributed(
     attributed: AttributedPasses, path: Path | str, *, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Write what a method says of a chunk of passes, whole or not at all."""
-    arrays = {
-        f"{_SUM}{name}": Array(_numpy(values), ("block", "sample", _second(name), *_PIXELS[values.dim() - 3]))
-        for name, values in attributed.sums.items()
-    }
-    block = attributed.identity["block"]
-    first = attributed.begin // block
-    scales: dict[str, Any] = {"block": np.arange(first, first + len(attributed.sums["mean"]))}
-    if attributed.raw is not None:
-        arrays["raw"] = Array(
-            _numpy(attributed.raw), ("kept_pass", "sample", "target", *_PIXELS[attributed.raw.dim() - 3])
-        )
-        scales["kept_pass"] = np.arange(attributed.begin, attributed.begin + len(attributed.raw))
-    arrays["scores"] = Array(_numpy(attributed.scores), ("pass", "sample", "target"))
-    arrays["base"] = Array(_numpy(attributed.base), ("sample", "target"))
-    scales["pass"] = np.arange(attributed.begin, attributed.end)
-    if attributed.classes is not None:
-        arrays["explained_class"] = Array(_numpy(attributed.classes), ("sample",))
-    params = {
-        "begin": attributed.begin,
-        "end": attributed.end,
-        "identity": dict(attributed.identity),
-        "device": attributed.device,
-        "fixed": attributed.fixed,
-        "stacked": attributed.stacked,
-        "coverage": {name: dict(value) for name, value in attributed.coverage.items()},
-    }
-    write_hdf5(path, arrays, schema=SUMS, params=params, provenance=provenance or {}, scales=scales)
+    write_hdf5(
+        path,
+        _attributed_arrays(attributed),
+        schema=SUMS,
+        params=_attributed_params(attributed),
+        provenance=provenance or {},
+        scales=_attributed_scales(attributed),
+    )
 
 
 def load_attributed(path: Path | str) -> AttributedPasses:
@@ -117,24 +84,130 @@ def load_attributed(path: Path | str) -> AttributedPasses:
     BrokenProductError, DataError
         If the file is damaged, or something else.
     """
-    from nn_interpretability.stochastic.chunks import AttributedPasses
-
     product = read_hdf5(path, schema=SUMS)
-    params = product.params
+    return _attributed(product.params, _tensors(product))
 
-    def maybe(name: str) -> Tensor | None:
-        return _tensor(product, name) if name in product.arrays else None
+
+def save_independent(
+    chunks: Sequence[tuple[DrawnPasses, AttributedPasses]],
+    path: Path | str,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a chunk of passes with masks of their own for each class, and what a method says of each class of them."""
+    parts = [{**_drawn_arrays(drawn), **_attributed_arrays(attributed)} for drawn, attributed in chunks]
+    arrays = {
+        name: Array(np.stack([part[name].values for part in parts]), ("masks", *array.dims))
+        for name, array in parts[0].items()
+    }
+    params = {
+        "drawn": [_drawn_params(drawn) for drawn, _ in chunks],
+        "attributed": [_attributed_params(attributed) for _, attributed in chunks],
+    }
+    scales = {"masks": np.arange(len(chunks)), **_attributed_scales(chunks[0][1])}
+    write_hdf5(path, arrays, schema=INDEPENDENT, params=params, provenance=provenance or {}, scales=scales)
+
+
+def load_independent(path: Path | str) -> list[tuple[DrawnPasses, AttributedPasses]]:
+    """Read what :func:`save_independent` wrote, by class.
+
+    Raises
+    ------
+    BrokenProductError, DataError
+        If the file is damaged, or something else.
+    """
+    product = read_hdf5(path, schema=INDEPENDENT)
+    tensors, params = _tensors(product), product.params
+    found = []
+    for place, (drawn, attributed) in enumerate(zip(params["drawn"], params["attributed"], strict=True)):
+        own = {name: values[place] for name, values in tensors.items()}
+        found.append((_drawn(drawn, own), _attributed(attributed, own)))
+    return found
+
+
+def _drawn_arrays(drawn: DrawnPasses) -> dict[str, Array]:
+    return {
+        "logits": Array(_numpy(drawn.logits), ("pass", "sample", "class")),
+        "predicted": Array(_numpy(drawn.predicted), ("pass", "sample")),
+        "undisturbed": Array(_numpy(drawn.undisturbed), ("sample", "class")),
+    }
+
+
+def _drawn_params(drawn: DrawnPasses) -> dict[str, Any]:
+    return {
+        "begin": drawn.begin,
+        "end": drawn.end,
+        "digests": list(drawn.digests),
+        "identity": dict(drawn.identity),
+        "device": drawn.device,
+        "coverage": dict(drawn.coverage),
+    }
+
+
+def _drawn(params: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DrawnPasses:
+    from nn_interpretability.stochastic.chunks import DrawnPasses
+
+    return DrawnPasses(
+        params["begin"],
+        params["end"],
+        tensors["logits"],
+        tensors["undisturbed"],
+        tuple(params["digests"]),
+        params["identity"],
+        params["device"],
+        params["coverage"],
+    )
+
+
+def _attributed_arrays(attributed: AttributedPasses) -> dict[str, Array]:
+    arrays = {
+        f"{_SUM}{name}": Array(_numpy(values), ("block", "sample", _second(name), *_PIXELS[values.dim() - 3]))
+        for name, values in attributed.sums.items()
+    }
+    if attributed.raw is not None:
+        arrays["raw"] = Array(
+            _numpy(attributed.raw), ("kept_pass", "sample", "target", *_PIXELS[attributed.raw.dim() - 3])
+        )
+    arrays["scores"] = Array(_numpy(attributed.scores), ("pass", "sample", "target"))
+    arrays["base"] = Array(_numpy(attributed.base), ("sample", "target"))
+    if attributed.classes is not None:
+        arrays["explained_class"] = Array(_numpy(attributed.classes), ("sample",))
+    return arrays
+
+
+def _attributed_scales(attributed: AttributedPasses) -> dict[str, Any]:
+    first = attributed.begin // attributed.identity["block"]
+    scales: dict[str, Any] = {"block": np.arange(first, first + len(attributed.sums["mean"]))}
+    if attributed.raw is not None:
+        scales["kept_pass"] = np.arange(attributed.begin, attributed.begin + len(attributed.raw))
+    return {**scales, "pass": np.arange(attributed.begin, attributed.end)}
+
+
+def _attributed_params(attributed: AttributedPasses) -> dict[str, Any]:
+    return {
+        "begin": attributed.begin,
+        "end": attributed.end,
+        "identity": dict(attributed.identity),
+        "device": attributed.device,
+        "fixed": attributed.fixed,
+        "stacked": attributed.stacked,
+        "coverage": {name: dict(value) for name, value in attributed.coverage.items()},
+    }
+
+
+def _attributed(params: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AttributedPasses:
+    from nn_interpretability.stochastic.chunks import AttributedPasses
 
     return AttributedPasses(
         begin=params["begin"],
         end=params["end"],
-        sums={name.removeprefix(_SUM): _tensor(product, name) for name in product.arrays if name.startswith(_SUM)},
-        raw=maybe("raw"),
-        scores=_tensor(product, "scores"),
-        base=_tensor(product, "base"),
+        sums={name.removeprefix(_SUM): values for name, values in tensors.items() if name.startswith(_SUM)},
+        raw=tensors.get("raw"),
+        scores=tensors["scores"],
+        base=tensors["base"],
         fixed=params["fixed"],
         stacked=params["stacked"],
-        classes=maybe("explained_class"),
+        classes=tensors.get("explained_class"),
         identity=params["identity"],
         device=params["device"],
         coverage=params["coverage"],
@@ -226,6 +299,10 @@ def _second(name: str) -> str:
 
 def _numpy(values: Tensor) -> Any:
     return values.detach().cpu().numpy()
+
+
+def _tensors(product: Product) -> dict[str, Tensor]:
+    return {name: _tensor(product, name) for name in product.arrays}
 
 
 def _tensor(product: Product, name: str) -> Tensor:

@@ -49,7 +49,8 @@ class MCDropout(Repeated):
     References
     ----------
     Gal and Ghahramani 2016, Dropout as a Bayesian approximation. Bley, Lapuschkin, Samek and Montavon 2024, Explaining
-    predictive uncertainty by exposing second-order effects (CovLRP, of which ``covariance`` is a form).
+    predictive uncertainty by exposing second-order effects (CovLRP: ``covariance`` has the row sums of its matrix, for
+    methods that are complete in every pass).
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -139,6 +139,35 @@ def merge_passes(
     for drawn, attributed in sorted(chunks, key=lambda chunk: (chunk[0].begin, chunk[0].end)):
         merge.add(drawn, attributed)
     return merge.result()
+
+
+def stack_classes(found: Sequence[PassesAttribution]) -> PassesAttribution:
+    """One result from those of all classes, where each class has masks of its own (Algorithm 1 as published in 2020).
+
+    ``counts[:, c]`` are the passes of class c that predict c: they come from other passes for each class, and need not
+    sum to the number of passes.
+
+    Parameters
+    ----------
+    found
+        By class, each explained for that class alone.
+    """
+    stacked: dict[str, Any] = {
+        name: torch.stack([getattr(each, name) for each in found], dim=1)
+        for name in ("mean", "covariance", "variance", "score_mean", "score_variance")
+        if getattr(found[0], name) is not None
+    }
+    raw = [each.raw for each in found if each.raw is not None]
+    return replace(
+        found[0],
+        **stacked,
+        counts=torch.stack([each.counts[:, c] for c, each in enumerate(found)], dim=1),
+        by_predicted_class=None,
+        target_by_predicted_class=None,
+        logits=torch.stack([each.logits for each in found]),
+        raw=None if not raw else torch.stack(raw, dim=2),
+        target=None,
+    )
 
 
 def assemble(

@@ -16,7 +16,7 @@ from nn_interpretability.stochastic.attributor import Attributor
 from nn_interpretability.stochastic.chunks import DrawnPasses
 from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.information import PassFunction, pass_weights
-from nn_interpretability.stochastic.merge import Merge
+from nn_interpretability.stochastic.merge import Merge, stack_classes
 from nn_interpretability.stochastic.passes import (
     checked_block,
     checked_chunk,
@@ -172,20 +172,4 @@ class Repeated:
             raise ConfigError("independent_masks=True is for target='all', where each class has masks of its own.")
         with torch.inference_mode(False), left_as_found(self.method.model), torch.no_grad():
             classes = Sampler(self.method.model, images, self.randomness).undisturbed().shape[1]
-        found = [self._merged(images, c, every=classes, first=c) for c in range(classes)]
-        stacked: dict[str, Any] = {
-            name: torch.stack([getattr(each, name) for each in found], dim=1)
-            for name in ("mean", "covariance", "variance", "score_mean", "score_variance")
-            if getattr(found[0], name) is not None
-        }
-        raw = [each.raw for each in found if each.raw is not None]
-        return replace(
-            found[0],
-            **stacked,
-            counts=torch.stack([each.counts[:, c] for c, each in enumerate(found)], dim=1),
-            by_predicted_class=None,
-            target_by_predicted_class=None,
-            logits=torch.stack([each.logits for each in found]),
-            raw=None if not raw else torch.stack(raw, dim=2),
-            target=None,
-        )
+        return stack_classes([self._merged(images, c, every=classes, first=c) for c in range(classes)])

@@ -82,7 +82,7 @@ class PassesAttribution:
 
     @property
     def predicted(self) -> Tensor:
-        """The class that each pass predicts, ``(P, N)``."""
+        """The class that each pass predicts, ``(P, N)``; with independent masks ``(K, P, N)``."""
         return self.logits.argmax(dim=-1)
 
     @property
@@ -108,8 +108,9 @@ class PassesAttribution:
     @property
     def variation_ratio(self) -> Tensor:
         """Share of the passes that do not predict the most frequent class, ``(N,)``, float64."""
-        votes = torch.stack([(self.predicted == k).sum(dim=0) for k in range(self.logits.shape[-1])])
-        return 1 - votes.amax(dim=0).double() / self.passes
+        predicted = self._scores().argmax(dim=-1)
+        votes = torch.stack([(predicted == k).sum(dim=0) for k in range(self.logits.shape[-1])])
+        return 1 - votes.amax(dim=0).double() / len(predicted)
 
     @property
     def coefficient_of_variation(self) -> Tensor:

@@ -23,6 +23,7 @@ from nn_interpretability.engine.operations import (
     BATCH_NORM,
     LINEAR,
     MAX_POOL,
+    PRODUCTS,
     TRANSPARENT,
     LinearOperation,
     bind_linear,
@@ -130,7 +131,7 @@ class PublishedLinear(Surrogate):
         return moved
 
 
-class _PublishedRulebook:
+class PublishedRulebook:
     """ReLUs and linear layers of the study's implementation; everything else by the plain gradient."""
 
     def __init__(self, mode: str, pairs: Pairs) -> None:
@@ -143,7 +144,7 @@ class _PublishedRulebook:
             return self._relu(call)
         if call.name in LINEAR and self._linear_rule:
             return self._linear(call, context)
-        plain = TRANSPARENT | LINEAR | MAX_POOL | BATCH_NORM | {"relu"}
+        plain = TRANSPARENT | LINEAR | MAX_POOL | BATCH_NORM | PRODUCTS | {"relu"}  # products: with dropout masks
         return Passed() if call.name in plain else Uncovered(call.name)
 
     def _relu(self, call: Call) -> Treatment:
@@ -212,16 +213,16 @@ class PublishedDeepLIFT(Method):
     def _forward(self, images: Tensor) -> Forward:
         pairs = Pairs(len(images), 1)
         joint = torch.cat([images, torch.zeros_like(images[:1])])
-        return _OfImages(self.model, joint, _PublishedRulebook(self._mode, pairs), pairs)
+        return OfImages(self.model, joint, PublishedRulebook(self._mode, pairs), pairs)
 
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
         return gradients[0]
 
 
-class _OfImages(Forward):
+class OfImages(Forward):
     """A forward pass over images and references of which only the images are seen."""
 
-    def __init__(self, model: nn.Module, joint: Tensor, rulebook: _PublishedRulebook, pairs: Pairs) -> None:
+    def __init__(self, model: nn.Module, joint: Tensor, rulebook: PublishedRulebook, pairs: Pairs) -> None:
         super().__init__(model, joint, rulebook)
         self._pairs = pairs
         self.output = self.output[: pairs.images]

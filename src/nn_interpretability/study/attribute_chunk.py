@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.methods.base import Method
 from nn_interpretability.registry import method_entry
-from nn_interpretability.stochastic.chunks import DrawnPasses
-from nn_interpretability.stochastic.files import load_drawn, save_attributed
+from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
+from nn_interpretability.stochastic.files import load_drawn, save_attributed, save_independent
 from nn_interpretability.stochastic.information import pass_weights
-from nn_interpretability.stochastic.passes import attribute_passes
+from nn_interpretability.stochastic.passes import attribute_passes, draw_passes
+from nn_interpretability.stochastic.sampler import Randomness, differing
 from nn_interpretability.study.passes import FUNCTIONS, passes_model, pictures_of, randomness_of
 from nn_interpretability.targets import Target
 
@@ -37,6 +40,7 @@ def attribute_chunk(
     target: str,
     products: Sequence[str],
     keep_raw: int,
+    independent_masks: bool,
     device: str,
     provenance: Mapping[str, Any],
 ) -> None:
@@ -49,7 +53,7 @@ def attribute_chunk(
     drawn
         Chunks of the passes: this one, and for a function of all passes all others.
     output
-        The sums, schema ``pass_sums/1``.
+        The sums, schema ``pass_sums/1``, or ``independent_pass_sums/1`` with independent masks.
     begin
         First pass of the chunk.
     method, parameters
@@ -58,6 +62,9 @@ def attribute_chunk(
         ``"all"``, ``"label"``, ``"predicted"`` (without dropout and noise), or the name of a function of all passes.
     products, keep_raw
         See :func:`nn_interpretability.stochastic.passes.attribute_passes`.
+    independent_masks
+        For target ``"all"``: draw other masks for each class, as the study published Algorithm 1. Class c of K has the
+        masks of the passes ``i * K + c``; of the drawn chunk only what it was drawn from is used.
 
     Raises
     ------
@@ -78,6 +85,17 @@ def attribute_chunk(
             raise ConfigError(f"target={target!r} is for methods without a reference; {method} has one.")
         logits = torch.cat([found[each].logits for each in sorted(found)])
         explained = pass_weights(FUNCTIONS[target], logits)[0][begin : found[begin].end]
+    if independent_masks:
+        if target != "all":
+            raise ConfigError(
+                f"independent_masks is for target='all', where each class has its own; not for {target!r}."
+            )
+        chunks = _by_class(built, images, found[begin], randomness_of(randomness), products, keep_raw)
+        LOGGER.info(
+            "%s explained passes %d to %d, drawn for each class, on %s", method, begin, found[begin].end, device
+        )
+        save_independent(chunks, output, provenance=provenance)
+        return
     result = attribute_passes(
         built,
         images,
@@ -89,6 +107,23 @@ def attribute_chunk(
     )
     LOGGER.info("%s explained passes %d to %d on %s", method, begin, found[begin].end, device)
     save_attributed(result, output, provenance=provenance)
+
+
+def _by_class(
+    method: Method, images: Tensor, drawn: DrawnPasses, randomness: Randomness, products: Sequence[str], keep_raw: int
+) -> list[tuple[DrawnPasses, AttributedPasses]]:
+    """Draw the passes of a chunk once for each class, and explain that class."""
+    found, classes, block = [], drawn.logits.shape[-1], drawn.identity["block"]
+    for c in range(classes):
+        own = draw_passes(method.model, images, randomness, drawn.begin, drawn.end, block=block, every=classes, first=c)
+        if wrong := differing({**drawn.identity, "numbering": None}, {**own.identity, "numbering": None}):
+            raise DataError(
+                f"The passes from {drawn.begin} to {drawn.end} were drawn with other {' and other '.join(wrong)}: draw "
+                "them again."
+            )
+        explained = attribute_passes(method, images, own, randomness, c, products=products, keep_raw=keep_raw)
+        found.append((own, explained))
+    return found
 
 
 def _on(drawn: DrawnPasses, device: str) -> DrawnPasses:

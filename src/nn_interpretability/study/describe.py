@@ -33,6 +33,7 @@ class Description:
 RELEVANCE = "relevance (logits)"
 GRADIENT = "gradient (logits per unit of brightness)"
 MULTIPLIER = "multiplier (logits per unit of brightness)"
+SCALED_MULTIPLIER = "multiplier, each pass scaled to [0, 1]"
 RECONSTRUCTION = "reconstruction"
 CLASS_MAP = {"cam": "class activation (logits)", "grad_cam": "Grad-CAM"}
 
@@ -162,6 +163,13 @@ def _describe_deeplift_as_published(_: str, parameters: Mapping[str, Any], __: S
     return Description(f"DeepLIFT, {_MODES[parameters['mode']]}", "multipliers from black", MULTIPLIER)
 
 
+def _describe_unshared_masks(_: str, parameters: Mapping[str, Any], __: Sequence[str]) -> Description:
+    passes = parameters.get("passes", 200)
+    words = ["one pass" if passes == 1 else f"mean of {passes} passes"]
+    words.append("masks shared" if parameters.get("shared_masks") else "picture and reference with other masks")
+    return Description(f"DeepLIFT, {_MODES[parameters['mode']]}", ", ".join(words), SCALED_MULTIPLIER)
+
+
 def _describe_lrp_transposed(method: str, parameters: Mapping[str, Any], _: Sequence[str]) -> Description:
     published = method.endswith("published")
     words = ["pooling as average" + (", not divided" if published else "")] if parameters.get("pooling") else []
@@ -278,6 +286,7 @@ _DESCRIBED: Mapping[str, Callable[[str, Mapping[str, Any], Sequence[str]], Descr
     "deeplift": _describe_deeplift,
     "deeplift_as_published": _describe_deeplift_as_published,
     "deeplift_mode": _describe_deeplift_mode,
+    "deeplift_unshared_masks": _describe_unshared_masks,
     "grad_cam": _describe_class_map,
     "integrated_gradients": _describe_integrated_gradients,
     "lrp": _describe_lrp,

@@ -8,6 +8,7 @@ the networks as the scale of ``model``.  ``params["evidential"]`` says which of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +17,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from nn_interpretability.data import digits as digits_file
 from nn_interpretability.data.foreign import foreign_pictures
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
+from nn_interpretability.stochastic import information
+from nn_interpretability.stochastic.passes import BLOCK as PASSES_BLOCK
+from nn_interpretability.stochastic.passes import draw_passes
+from nn_interpretability.stochastic.sampler import Dropout, Randomness
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.numbers import entry
+from nn_interpretability.uncertainty.auroc import LEVEL, Area, auroc
 from nn_interpretability.uncertainty.evidential import opinion
 
 SCHEMA = "evidence/1"
+QUESTIONS = ("errors", "turned", "other_source", "shuffled")
 BLOCK = 250
 
 
@@ -44,7 +51,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Said:
-    """What a network says of pictures: logits and probabilities ``(n, classes)``, uncertainty ``(n,)`` in [0, 1]."""
+    """What a network says of pictures: logits and probabilities ``(n, classes)``, uncertainty ``(n,)``, not negative.
+
+    Of passes with dropout on: the mean probabilities, and their logarithms.
+    """
 
     logits: Tensor
     probabilities: Tensor
@@ -61,6 +71,8 @@ def measure_evidence(
     *,
     name: str,
     pictures: int,
+    passes: int,
+    pass_pictures: int,
     seed: int,
     provenance: Mapping[str, Any],
 ) -> None:
@@ -71,7 +83,7 @@ def measure_evidence(
     digits_h5, probe
         The digits, and one of them at several angles.
     networks
-        By name; the first is the one that figures show.
+        By name; the first is the one that figures show. Those with dropout are also asked with their dropout on.
     output
         What the figures show, schema ``evidence/1``.
     numbers_json
@@ -79,43 +91,50 @@ def measure_evidence(
         under the receiver operating characteristic of the uncertainty, 0.5 for one that knows nothing, for the
         question whether the class of the largest logit is wrong (``errors``; also where a network abstains, for an
         abstention that counted as an error would flatter it) and whether a picture is foreign (``turned``,
-        ``shuffled``, ``other_source``); "none" where all are right, or all wrong. Behind ``evidence.<name>.``: ``n``
-        and ``n.<question>``, the pictures of each kind.
+        ``shuffled``, ``other_source``), with the ends of its 95 % bootstrap interval, ``auroc.<question>.low`` and
+        ``.high``; "none" where all are right, or all wrong. The same behind ``entropy.`` and ``mutual_information.``
+        for passes with dropout on, whose class is that of the largest mean probability. Behind ``evidence.<name>.``:
+        ``n`` and ``n.<question>``, the pictures of each kind, ``passes`` and ``passes.n``, and ``level``, that of the
+        intervals.
     metrics_csv
-        The same areas as rows of the table of measurements: ``auroc.<question>``.
+        The same areas as rows of the table of measurements: ``auroc.<question>``, ``entropy.auroc.<question>``...
     name
         Of the entry in the configuration.
     pictures
         Test pictures, and at most so many foreign ones of each kind.
+    passes
+        Passes with dropout on for each picture; 0 for none.
+    pass_pictures
+        How many of the pictures of each kind, the first ones, are asked so.
     seed
-        Of the shuffled pictures.
+        Of the shuffled pictures, of the masks and of the bootstrap.
     provenance
         What makes the files.
     """
     turned = read_hdf5(probe, schema="probe/1")
     digits = digits_file.load(digits_h5)
     images, labels = digits.test_images[:pictures], torch.from_numpy(digits.test_labels[:pictures])
-    foreign = foreign_pictures(digits, pictures, seed)
+    kinds = {"": images, **foreign_pictures(digits, pictures, seed)}
+    few = {kind: found[:pass_pictures] for kind, found in kinds.items()}
     source = f"evidence/{name}.h5"
-    numbers: dict[str, Any] = {"n": entry(len(images), source=source)}
-    numbers |= {f"n.{kind}": entry(len(found), source=source) for kind, found in foreign.items()}
-    of_turned, measures = {}, {}
+    numbers: dict[str, Any] = {"n.other_source": entry(0, source=source)}
+    numbers |= {"n" + (kind and f".{kind}"): entry(len(found), source=source) for kind, found in kinds.items()}
+    numbers |= {"level": entry(100 * LEVEL, decimals=0, unit="%", source=source)}
+    numbers |= {"passes": entry(passes, source=source), "passes.n": entry(len(few[""]), source=source)}
+    of_turned: dict[str, Said] = {}
+    measures: dict[str, dict[str, float | None]] = {}
     for each, network in networks.items():
         model = load_weights(build_model(network.architecture), network.weights).eval()
         of_turned[each] = ask(model, torch.from_numpy(turned.arrays["images"].values), evidential=network.evidential)
-        at_home = ask(model, _pixels(images), evidential=network.evidential)
-        wrong = at_home.logits.argmax(1) != labels
-        measured = {"errors": area(at_home.uncertainty, wrong)}
-        for kind, found in foreign.items():
-            abroad = ask(model, _pixels(found), evidential=network.evidential)
-            uncertainty = torch.cat([at_home.uncertainty, abroad.uncertainty])
-            measured[kind] = area(uncertainty, torch.arange(len(uncertainty)) >= len(images))
-        measures[each] = {f"auroc.{kind}": value for kind, value in measured.items()}
-        numbers[f"{each}.errors"] = entry(int(wrong.sum()), source=source)
-        numbers |= {f"{each}.auroc.{kind}": entry(value, decimals=3, source=source) for kind, value in measured.items()}
-    if "other_source" not in foreign:
-        numbers |= {f"{each}.auroc.other_source": entry(None, source=source) for each in networks}
-        numbers["n.other_source"] = entry(0, source=source)
+        said = {"": {kind: ask(model, _pixels(of), evidential=network.evidential) for kind, of in kinds.items()}}
+        if passes and has_dropout(model):
+            said |= _by_uncertainty({kind: ask_passes(model, _pixels(of), passes, seed) for kind, of in few.items()})
+        measures[each] = {}
+        for measure, by_kind in said.items():
+            wrong = by_kind[""].logits.argmax(1) != labels[: len(by_kind[""].logits)]
+            numbers[f"{each}.{measure}errors"] = entry(int(wrong.sum()), source=source)
+            measures[each] |= _rows(areas_of(by_kind, wrong, seed), measure)
+        numbers |= {f"{each}.{key}": entry(value, decimals=3, source=source) for key, value in measures[each].items()}
     _write_turned(Path(output), turned, of_turned, networks, provenance)
     write_measures(measures, metrics_csv)
     write_json(numbers_json, {f"evidence.{name}.{key}": value for key, value in numbers.items()})
@@ -142,24 +161,77 @@ def ask(model: nn.Module, images: Tensor, *, evidential: bool) -> Said:
     return Said(logits, probabilities, 1 - probabilities.max(1).values)
 
 
-def area(uncertainty: Tensor, asked: Tensor) -> float | None:
-    """Area under the receiver operating characteristic: chance that a picture asked for is less certain than another.
+def has_dropout(model: nn.Module) -> bool:
+    """Whether a module of the network drops anything while it is trained."""
+    return any(isinstance(module, _DropoutNd) and module.p > 0 for module in model.modules())
+
+
+def ask_passes(model: nn.Module, images: Tensor, passes: int, seed: int) -> dict[str, Said]:
+    """What a network says of pictures over passes with its dropout on, by uncertainty.
 
     Parameters
     ----------
-    uncertainty
-        Shape ``(n,)``; ties count one half.
-    asked
-        Which pictures are asked for, bool ``(n,)``.
+    model
+        With dropout; left in evaluation mode.
+    images
+        Shape ``(n, channels, height, width)``; all see the same masks in a pass.
+    passes
+        How many, at least 1.
+    seed
+        Of the masks.
 
     Returns
     -------
-    float or None
-        In [0, 1]; None if all are asked for, or none is.
+    dict
+        ``"entropy"``: the entropy of the mean probabilities. ``"mutual_information"``: of it, what the passes disagree
+        on. Both in nats.
     """
-    if bool(asked.all()) or not bool(asked.any()):
-        return None
-    return float(roc_auc_score(asked.numpy(), uncertainty.numpy()))
+    drawn = draw_passes(model, images, Randomness(dropout=Dropout(seed)), 0, passes, block=min(PASSES_BLOCK, passes))
+    scores = drawn.logits.double()
+    uncertainties = {
+        "entropy": information.predictive_entropy(scores),
+        "mutual_information": information.mutual_information(scores).clamp(min=0),  # not below zero but for rounding
+    }
+    logarithms = scores.log_softmax(dim=-1).logsumexp(dim=0) - math.log(passes)
+    return {name: Said(logarithms, logarithms.exp(), found) for name, found in uncertainties.items()}
+
+
+def areas_of(said: Mapping[str, Said], wrong: Tensor, seed: int) -> dict[str, Area | None]:
+    """How much uncertainty tells, by question.
+
+    Parameters
+    ----------
+    said
+        Of test pictures, ``""``, and of foreign ones, by their kind.
+    wrong
+        Which of the test pictures are errors, bool ``(n,)``.
+    seed
+        Of the bootstrap.
+    """
+    home = said[""].uncertainty
+    found = {"errors": auroc(home.numpy(), wrong.numpy(), seed=seed)}
+    for kind in said.keys() - {""}:
+        uncertainty = torch.cat([home, said[kind].uncertainty]).numpy()
+        found[kind] = auroc(uncertainty, np.arange(len(uncertainty)) >= len(home), seed=seed)
+    return {question: found.get(question) for question in QUESTIONS}
+
+
+def _by_uncertainty(found: Mapping[str, Mapping[str, Said]]) -> dict[str, dict[str, Said]]:
+    """What was said by kind of picture and uncertainty, sorted the other way; a dot ends the uncertainty's name."""
+    return {f"{name}.": {kind: said[name] for kind, said in found.items()} for name in found[""]}
+
+
+def _ends(area: Area | None) -> dict[str, float | None]:
+    """The area itself, and the ends of its interval."""
+    return {end: None if area is None else getattr(area, end.lstrip(".") or "value") for end in ("", ".low", ".high")}
+
+
+def _rows(areas: Mapping[str, Area | None], measure: str) -> dict[str, float | None]:
+    return {
+        f"{measure}auroc.{question}{end}": value
+        for question, area in areas.items()
+        for end, value in _ends(area).items()
+    }
 
 
 def _pixels(images: NDArray[np.uint8]) -> Tensor:

@@ -12,6 +12,7 @@ from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.gallery_data import write_gallery
 from nn_interpretability.plotting.scatter_data import write_scatter
 from nn_interpretability.plotting.strip_data import write_strip
+from nn_interpretability.plotting.toys_data import write_toy_curves
 from nn_interpretability.plotting.uncertainty_data import write_curve, write_reliability
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.study.differences import difference_group
@@ -28,6 +29,7 @@ from nn_interpretability.study.pass_figures import dropout_maps, pass_scatter, p
 from nn_interpretability.study.reconstructions import filter_group, reconstruction_group
 from nn_interpretability.study.sample_gallery import sample_gallery
 from nn_interpretability.study.synthesis_gallery import synthesis_gallery
+from nn_interpretability.study.toy_figures import toy_curves
 from nn_interpretability.study.uncertainty_figures import (
     before_and_after,
     evidence_curve,
@@ -77,7 +79,8 @@ def assemble(
         of DeepDream left out), ``activation_views`` (filters and activation maps), ``samples`` (of generative models,
         by class), ``syntheses`` (images that maximise a class),
         ``pass_scatter``, ``passes_by_class`` (of the pictures at ``angles``, if given), ``uncertainty_maps`` or
-        ``dropout_maps`` (of merged passes; see :mod:`nn_interpretability.study.pass_figures`).
+        ``dropout_maps`` (of merged passes; see :mod:`nn_interpretability.study.pass_figures`), ``toys`` (curves of what
+        methods say of small networks).
     provenance
         What makes the file, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -126,6 +129,7 @@ _KINDS: Mapping[str, _Kind] = {
     "passes_by_class": (passes_by_class, write_panel_group),
     "uncertainty_maps": (uncertainty_maps, write_panel_group),
     "dropout_maps": (dropout_maps, write_panel_group),
+    "toys": (toy_curves, write_toy_curves),
 }
 
 _SCHEMAS: Mapping[str, str | None] = {
@@ -142,5 +146,6 @@ _SCHEMAS: Mapping[str, str | None] = {
     "passes_by_class": "pass_attribution/1",
     "uncertainty_maps": "pass_attribution/1",
     "dropout_maps": None,
+    "toys": "toys/1",
 }
 """What a kind of figure shows, if not attributions; None for several."""

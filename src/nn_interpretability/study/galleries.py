@@ -21,6 +21,8 @@ VARIANTS: Mapping[str, str] = {
     "tiles": "no tiles",
     "noise": "no noise",
 }
+TWO_ALONE = "first_two"
+"""The variant of the weekly report's first picture: techniques 1 and 2 and no other; it is shown enlarged only."""
 
 Products = Mapping[str, Product]
 
@@ -62,25 +64,26 @@ def _dreams(figure: str, product: Product, *, channels: bool) -> Gallery:
 
 
 def dreams_without(figure: str, products: Products, definition: Mapping[str, Any]) -> Gallery:
-    """Crops of the photograph, their dreams with all techniques, and with each left out; "one scale" again, larger."""
+    """Crops of the photograph, their dreams with all techniques and with each left out; some of the last one larger."""
     product = products[definition["panels"][0]]
     photograph, dream = product.arrays["photograph"].values, product.arrays["dream"].values
     variants = [str(name) for name in product.scales["variant"]]
-    words = tuple(VARIANTS[name] for name in variants)
+    left_out = [index for index, name in enumerate(variants) if name in VARIANTS]
+    words = tuple(VARIANTS[variants[index]] for index in left_out)
     shown = np.unique(np.linspace(0, len(photograph) - 1, CROPS).round().astype(int))
     rows = [
         GalleryRow(
             f"crop_{crop}",
             "",
             "",
-            np.stack([photograph[crop], *dream[:, crop]]),
+            np.stack([photograph[crop], *dream[left_out, crop]]),
             ("the photograph", *words) if crop == shown[0] else (),
         )
         for crop in shown
     ]
     place = {name: index for index, name in enumerate(variants)}
-    pair = np.stack([dream[place[name], shown[-1]] for name in ("all", "scales", "roll")])
-    rows.append(GalleryRow("enlarged", "", "", pair, ("all five", "one scale", "no roll")))
+    pair = np.stack([dream[place[name], shown[-1]] for name in ("all", "scales", "roll", TWO_ALONE)])
+    rows.append(GalleryRow("enlarged", "", "", pair, ("all five", "one scale", "no roll", "penalty and scales alone")))
     facts = _facts(product) | {
         "layer": {"value": product.params["layer"]},
         "crops": {"value": len(photograph)},

@@ -40,9 +40,10 @@ def leave_one_out(
     provenance: Mapping[str, Any],
     progress: Progress | None = None,
 ) -> None:
-    """Dream over crops of the photograph with all five techniques, and with each of them left out.
+    """Dream over crops of the photograph with all five techniques, with each of them left out, and with two alone.
 
-    All variants make as many steps, so that "one scale" makes those of all octaves at its one size.
+    All variants make as many steps, so that "one scale" makes those of all octaves at its one size. The two are the
+    first ones of the study's weekly report, penalty and scales.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ def leave_one_out(
         "roll": {"roll": False},
         "tiles": {"tile": None},
         "noise": {"noise": 0.0},
+        "first_two": {"roll": False, "tile": None, "noise": 0.0},
     }
     dreamed, activation = [], []
     for number, change in enumerate(changes.values()):

@@ -14,9 +14,9 @@ from typing import Any
 from torch import Tensor
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.stochastic.files import load_attributed, load_drawn, save_result
+from nn_interpretability.stochastic.files import load_attributed, load_drawn, load_independent, save_result
 from nn_interpretability.stochastic.information import pass_weights
-from nn_interpretability.stochastic.merge import Merge
+from nn_interpretability.stochastic.merge import Merge, merge_passes, stack_classes
 from nn_interpretability.stochastic.result import PassesAttribution
 from nn_interpretability.storage.hdf5 import Array
 from nn_interpretability.storage.product import write_json
@@ -33,6 +33,7 @@ def merge(
     passes: int,
     pictures: Sequence[int] | None,
     target: str,
+    independent_masks: bool,
     description: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> PassesAttribution:
@@ -44,6 +45,8 @@ def merge(
         As for :func:`nn_interpretability.study.attribute_chunk.attribute_chunk`.
     drawn, sums
         All chunks, in any order.
+    independent_masks
+        Whether each class has passes of its own, which lie with the sums.
     output
         The merged file, schema ``pass_attribution/1``.
     passes
@@ -60,13 +63,7 @@ def merge(
     BrokenProductError
         If a file was altered; named.
     """
-    together = Merge(passes)
-    by_begin = {chunk.begin: chunk for chunk in map(load_drawn, drawn)}
-    for attributed in sorted(map(load_attributed, sums), key=lambda chunk: chunk.begin):
-        if attributed.begin not in by_begin:
-            raise DataError(f"The passes from {attributed.begin} to {attributed.end} were explained but not drawn.")
-        together.add(by_begin[attributed.begin], attributed)
-    result = together.result()
+    result = _of_each_class(sums, passes) if independent_masks else _of_the_same(drawn, sums, passes)
     if target in FUNCTIONS:
         result = replace(result, score_mean=pass_weights(FUNCTIONS[target], result.logits)[1])
     chosen = pictures_of(probe, pictures)
@@ -77,20 +74,38 @@ def merge(
     }
     if chosen.angle is not None:
         shown["angle"] = Array(chosen.angle, ("sample",))
-    save_result(result, output, params={"target": target, **description}, extra=shown, provenance=provenance)
+    params = {"target": target, "independent_masks": independent_masks, **description}
+    save_result(result, output, params=params, extra=shown, provenance=provenance)
     return result
+
+
+def _of_the_same(drawn: Sequence[Path | str], sums: Sequence[Path | str], passes: int) -> PassesAttribution:
+    """All classes from the same passes."""
+    together = Merge(passes)
+    by_begin = {chunk.begin: chunk for chunk in map(load_drawn, drawn)}
+    for attributed in sorted(map(load_attributed, sums), key=lambda chunk: chunk.begin):
+        if attributed.begin not in by_begin:
+            raise DataError(f"The passes from {attributed.begin} to {attributed.end} were explained but not drawn.")
+        together.add(by_begin[attributed.begin], attributed)
+    return together.result()
+
+
+def _of_each_class(sums: Sequence[Path | str], passes: int) -> PassesAttribution:
+    """Each class from passes of its own."""
+    chunks = sorted(map(load_independent, sums), key=lambda chunk: chunk[0][0].begin)
+    return stack_classes([merge_passes(of_class, passes) for of_class in zip(*chunks, strict=True)])
 
 
 def write_numbers(result: PassesAttribution, output: Path | str, *, name: str) -> None:
     """Write what the report says of an explanation of passes.
 
     Keys, each behind ``passes.<name>.``: ``passes``; and for each picture, counted from 0, behind ``<picture>.``:
-    ``count.<class>``, ``entropy``, ``expected_entropy`` and ``mutual_information`` (nats), ``variation`` (share of the
-    passes that do not predict the most frequent class); for an explanation of one score ``score`` and ``sum`` (of
-    the mean map), of all classes ``score.<class>`` and ``sum.<class>``; where there is a covariance map, also
-    ``variance`` and ``covariance_sum`` in the same way. For all classes also ``positive``, the number of classes whose
-    mean score is positive, and of the class that is ``seen`` without dropout and noise ``covariance_share``, the sum of
-    its covariance map in percent of the variance.
+    ``count.<class>`` and ``counted``, their sum, ``entropy``, ``expected_entropy`` and ``mutual_information`` (nats),
+    ``variation`` (share of the passes that do not predict the most frequent class); for an explanation of one score
+    ``score`` and ``sum`` (of the mean map), of all classes ``score.<class>`` and ``sum.<class>``; where there is a
+    covariance map, also ``variance`` and ``covariance_sum`` in the same way. For all classes also ``positive``, the
+    number of classes whose mean score is positive, and of the class that is ``seen`` without dropout and noise
+    ``covariance_share``, the sum of its covariance map in percent of the variance.
     """
     source = f"pass_attributions/{name}.h5"
     numbers = {"passes": entry(result.passes, source=source)}
@@ -105,6 +120,7 @@ def write_numbers(result: PassesAttribution, output: Path | str, *, name: str) -
 
 def _of_picture(result: PassesAttribution, place: int) -> dict[str, float | int]:
     found: dict[str, float | int] = {f"count.{k}": int(n) for k, n in enumerate(result.counts[place])}
+    found["counted"] = int(result.counts[place].sum())
     found["entropy"] = float(result.predictive_entropy[place])
     found["expected_entropy"] = float(result.expected_entropy[place])
     found["mutual_information"] = float(result.mutual_information[place])

@@ -25,6 +25,7 @@ from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
 from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
 from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
+from nn_interpretability.plotting.toys_data import KIND as TOYS_KIND
 from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILITY_KIND, EvidenceCurve, curve_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
@@ -161,7 +162,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     and ``agreement.<row>.size``, how many times as large the published maps are (left out where ours are empty);
     ``difference.max`` and ``difference.relative``, of a row of differences; ``apart.<row>``, the largest difference of
     a row of the first block from the row above, relative to the largest value there;
-    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of that block.
+    ``alike.<row>.<other>``, the mean cosine over the pictures between two rows of that block, and the mean correlation
+    between two rows of a block in grey.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
     if product.params.get("kind") == KIND:
@@ -170,8 +172,8 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     if product.params.get("kind") == CURVE_KIND:
         write_json(output, _numbers_of_curve(curve_of(product), source))
         return
-    if product.params.get("kind") == RELIABILITY_KIND:
-        write_json(output, {})  # the numbers of calibrations come from the job that makes them
+    if product.params.get("kind") in (RELIABILITY_KIND, TOYS_KIND):
+        write_json(output, {})  # the numbers of calibrations and of toys come from the jobs that make them
         return
     if product.params.get("kind") == SCATTER_KIND:
         write_json(output, _numbers_of_scatter(scatter_of(product), source))
@@ -403,13 +405,16 @@ def _agreement(group: PanelGroup) -> dict[str, float | None]:
 
 
 def _alike(group: PanelGroup) -> dict[str, float]:
-    """The mean cosine over the pictures, for each two rows of the first block."""
-    rows = group.blocks[0].rows
+    """The mean cosine over the pictures, for each two rows of the first block, or the mean correlation in grey ones."""
     found = {}
-    for one, other in itertools.combinations(rows, 2):
-        pairs = zip(one.values, other.values, strict=True)
-        cosines = [cosine(np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()) for a, b in pairs]
-        found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
+    for block in group.blocks:
+        if block is not group.blocks[0] and not block.grey:
+            continue
+        for one, other in itertools.combinations(block.rows, 2):
+            pairs = zip(one.values.astype(np.float64), other.values.astype(np.float64), strict=True)
+            shift = np.mean if block.grey else np.zeros_like  # grey maps have no zero
+            cosines = [cosine((a - shift(a)).ravel(), (b - shift(b)).ravel()) for a, b in pairs]
+            found[f"alike.{one.name}.{other.name}"] = float(np.mean(cosines))
     return found
 
 

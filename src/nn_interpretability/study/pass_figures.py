@@ -14,7 +14,15 @@ from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 from nn_interpretability.plotting.scatter_data import PassScatter
 from nn_interpretability.storage.hdf5 import Product
-from nn_interpretability.study.rows import description_of, relative, row_of, sized, sum_of_channels
+from nn_interpretability.study.rows import (
+    CORRECTED,
+    PUBLISHED,
+    description_of,
+    relative,
+    row_of,
+    sized,
+    sum_of_channels,
+)
 
 Floats = NDArray[np.float64]
 
@@ -55,13 +63,18 @@ def pass_scatter(figure: str, products: Mapping[str, Product], definition: Mappi
 def passes_by_class(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
     """A map per class, of the passes that predict it (approach 1) and, where computed, of all passes (Algorithm 1).
 
-    Each picture is a block; ``definition["angles"]`` names those to show. One colour scale for all.
+    Each picture is a block; ``definition["angles"]`` names those to show. One colour scale for all. What is published
+    (other masks for each class) stands below the same picture.
     """
     rows = [
         (_block_heading(products[name], place), _class_rows(name, products[name], place), products[name], place)
         for name in definition["panels"]
         for place in _chosen(figure, products[name], definition.get("angles"))
     ]
+    for _, rows_of_block, product, place in rows:
+        for name in definition.get("published", ()):
+            (there,) = _chosen(figure, products[name], [_angles(figure, product)[place]])
+            rows_of_block.extend(_class_rows(name, products[name], there))
     every = [row for _, block, _, _ in rows for row in block]
     limit = scale.symmetric_limit([row.values[row.values.any(axis=(1, 2))] for row in every if row.values.any()])
     blocks = tuple(
@@ -117,30 +130,49 @@ def uncertainty_maps(figure: str, products: Mapping[str, Product], definition: M
 
 
 def dropout_maps(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PanelGroup:
-    """Maps of networks without dropout, of one pass with dropout on, and of the mean of all passes; one scale."""
-    with_dropout = {product.params["model"] for product in products.values() if "counts" in product.arrays}
+    """Maps of networks without dropout, of one pass with dropout on, and of the mean of all passes; one scale.
+
+    Published ones follow in grey: multipliers, each map, or that of each pass, shifted and scaled to [0, 1].
+    """
     rows: list[MapRow] = []
     for name in definition["panels"]:
-        product = products[name]
-        if "values" not in product.arrays:
-            rows += _one_and_mean(name, product)
-            continue
-        row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
-        if product.params.get("model") not in with_dropout:
-            row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
-        rows.append(_noted(row))
+        single = "values" in products[name].arrays
+        rows += [_still_row(name, products)] if single else _one_and_mean(name, products[name])
     limit = scale.symmetric_limit([row.values for row in rows])
+    published = tuple(_grey_row(name, products) for name in definition.get("published", ()))
+    blocks = [Block(CORRECTED if published else "", tuple(_limited(row, limit) for row in rows))]
+    if published:
+        blocks.append(Block(PUBLISHED, published, grey=True))
     first = products[definition["panels"][0]]
     return PanelGroup(
         figure=figure,
         pictures=first.arrays["images"].values,
         label=first.arrays["label"].values,
-        blocks=(Block("", tuple(_limited(row, limit) for row in rows)),),
+        blocks=tuple(blocks),
         quantity=description_of(first).quantity,
         quantile=scale.QUANTILE,
         scale_rule=RULE,
         heads=tuple(f"digit {k}" for k in first.arrays["label"].values),
     )
+
+
+def _still_row(name: str, products: Mapping[str, Product]) -> MapRow:
+    """The maps of an attribution, with the class and the logit above each."""
+    product = products[name]
+    row = row_of(name, product, description_of(product), sum_of_channels(product), 1.0)
+    with_dropout = {each.params["model"] for each in products.values() if "counts" in each.arrays}
+    if product.params.get("model") not in with_dropout:
+        row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
+    return _noted(row)
+
+
+def _grey_row(name: str, products: Mapping[str, Product]) -> MapRow:
+    """The same in [0, 1], whatever its values."""
+    row = _still_row(name, products)
+    low, high = row.values.min(axis=(1, 2), keepdims=True), row.values.max(axis=(1, 2), keepdims=True)
+    if products[name].params["method"] == "deeplift_unshared_masks":
+        return row  # a mean of maps in [0, 1]
+    return replace(row, values=(row.values - low) / np.where(high > low, high - low, 1))
 
 
 def softmax(logits: Floats) -> Floats:
@@ -157,7 +189,12 @@ def _class_rows(name: str, product: Product, place: int) -> list[MapRow]:
         notes = [f"{count} ×" if count else "never" for count in product.arrays["counts"].values[place]]
         detail = f"{heading}, mean of the passes that predict the class; above: how many"
         rows.append(_by_class((name, place, "by_predicted_class"), "Approach 1", detail, product, notes))
-    if product.params["target"] == "all":
+    if product.params["independent_masks"]:
+        counts = product.arrays["counts"].values[place]
+        notes = [f"{count} ×" for count in counts]
+        detail = f"other masks for each class; above: how many of its {product.params['passes']} passes predict it"
+        rows.append(_by_class((name, place, "mean"), "Algorithm 1 as published", detail, product, notes))
+    elif product.params["target"] == "all":
         notes = [_minus(f"{score:.1f}") for score in product.arrays["score_mean"].values[place]]
         detail = f"{heading}, mean of all passes for every class; above: mean score of the class"
         rows.append(_by_class((name, place, "mean"), "Algorithm 1", detail, product, notes))
@@ -175,7 +212,7 @@ def _by_class(which: tuple[str, int, str], heading: str, detail: str, product: P
         heading=heading,
         detail=detail,
         values=maps,
-        score=_floats(product, "logits").mean(axis=0)[place],
+        score=_of_all_passes(product).mean(axis=0)[place],
         target=np.arange(len(maps)),
         probability=_floats(product, "probabilities")[place],
         limit=1.0,
@@ -312,6 +349,12 @@ def _angles(figure: str, product: Product) -> Floats:
 
 def _floats(product: Product, name: str) -> Floats:
     return np.asarray(product.arrays[name].values, dtype=np.float64)
+
+
+def _of_all_passes(product: Product) -> Floats:
+    """Scores ``(passes, n, classes)``; with other masks for each class, of the passes of all classes."""
+    logits = _floats(product, "logits")
+    return logits.reshape(-1, *logits.shape[-2:])
 
 
 def _minus(words: str) -> str:
