@@ -21,6 +21,7 @@ rule numbers:
             *expand(PASS_NUMBERS, name=config["pass_attributions"]),
             *expand(rules.measure_evidence.output.numbers, evidence=config["evidence"]),
             *expand(rules.calibrate.output.numbers, calibration=config["calibrations"]),
+            rules.replicate_published.output.numbers,
         ],
     output:
         run="<results>/numbers/run.json",
@@ -74,6 +75,7 @@ rule timings:
             **benchmarks_of_rules(f"draw_figure_{section}" for section in SECTIONS),
             **benchmarks_of("measure_evidence", "evidence", config["evidence"]),
             **benchmarks_of("calibrate", "calibration", config["calibrations"]),
+            **benchmarks_of("reproduce_published", "published", PUBLISHED_JOBS),
             **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
@@ -87,6 +89,7 @@ rule tables:
         timings=rules.timings.output.timings,
         cards=expand(rules.train_model.output.card, model=config["models"]),
         sidecars=expand(FIGURE, figure=config["figures"], kind="json"),
+        verdicts=rules.replicate_published.output.verdicts,
     output:
         numbers="<results>/report/numbers.tex",
         tables=expand("<results>/report/tables/{table}.tex", table=TABLES),
@@ -166,6 +169,8 @@ rule manifest:
         [file for name in config["pass_attributions"] for file in sums_files(config, name)],
         expand(rules.measure_evidence.output, evidence=config["evidence"]),
         expand(rules.calibrate.output, calibration=config["calibrations"]),
+        rules.replicate_published.input.reproduced,
+        rules.replicate_published.output,
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,

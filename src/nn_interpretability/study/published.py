@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -24,6 +24,9 @@ KINDS = (*COMPARED, CLOCK, NOT_AVAILABLE)
 JOBS = ("networks", "passes", "searches")
 """Who computes a number: forward passes and gradients, stochastic passes, activation maximisation."""
 NOTHING = "-"
+_SHIPPED, _CHECKOUT = (Path(__file__).parents[up] / "reference" / "published.yaml" for up in (1, 3))
+FILE = _SHIPPED if _SHIPPED.is_file() else _CHECKOUT
+"""The copy inside the installed package, or that of the checkout."""
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)")
 _NAME = "^[a-z][a-z0-9_]*$"
 
@@ -111,14 +114,14 @@ def load(path: Path | None = None) -> dict[str, Table]:
     Parameters
     ----------
     path
-        The YAML file; by default the copy inside the installed package, or ``reference/published.yaml`` of the checkout.
+        The YAML file; by default :data:`FILE`.
 
     Raises
     ------
     ConfigError
         If it says something that is not allowed; one message for all that is wrong.
     """
-    path = path or _published()
+    path = path or FILE
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Text)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
@@ -136,13 +139,7 @@ def load(path: Path | None = None) -> dict[str, Table]:
 class _Text(yaml.SafeLoader):
     """Scalars stay text; only ``<<`` keeps its meaning."""
 
-    yaml_implicit_resolvers: ClassVar = {"<": [("tag:yaml.org,2002:merge", re.compile("^(?:<<)$"))]}
-
-
-def _published() -> Path:
-    shipped = Path(__file__).parents[1] / "reference" / "published.yaml"
-    checkout = Path(__file__).parents[3] / "reference" / "published.yaml"
-    return shipped if shipped.is_file() else checkout
+    yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("^(?:<<)$"))]}  # noqa: RUF012
 
 
 _TEXT = {"type": "string", "minLength": 1}

@@ -1,8 +1,8 @@
 """What the study's own networks give today: a measurement for each number of ``reference/published.yaml``.
 
 A job's file (schema ``replication/1``) has ``measured``, plain data by the name of the number (the forms are those of
-:mod:`nn_interpretability.study.verdicts`, with ``test`` beside it: the same for test pictures, where the study measured on
-training pictures), and ``reason``, why there is nothing, or null.
+:mod:`nn_interpretability.study.verdicts`, with ``test`` beside it, the same for test pictures, where the study measured
+on training pictures), and ``reason``, why there is nothing, or null.
 """
 
 from __future__ import annotations
@@ -52,24 +52,24 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is computed.
+    """How much is computed; each job reads the seed and one of the others.
 
     Attributes
     ----------
+    seed
+        Of everything random.
     passes
         Stochastic passes for the rate of each class.
     seeds
         Starts of each search; 0 leaves out the searches from random starts.
     pictures
-        Training pictures, evenly spread, for the mean over 100 passes with dropout.
-    seed
-        Of everything random.
+        Training pictures, and as many test pictures, evenly spread, for the mean over 100 passes with dropout.
     """
 
-    passes: int
-    seeds: int
-    pictures: int
     seed: int
+    passes: int = 10_000
+    seeds: int = 0
+    pictures: int = 2_000
 
 
 @dataclass(frozen=True)
@@ -245,12 +245,12 @@ def confidences(material: Material) -> Measured:
 
 
 def published_temperature(scores: Tensor, labels: Tensor) -> float:
-    """100 steps of Adam from a temperature of 1, with a learning rate of 0.01: near the optimum only if that is near 1."""
+    """100 steps of Adam from a temperature of 1, at a rate of 0.01: near the optimum only if that is near 1."""
     temperature = torch.ones(1, requires_grad=True)
     adam = torch.optim.Adam([temperature], lr=0.01)
     for _ in range(100):
         adam.zero_grad()
-        F.cross_entropy(scores / temperature, labels).backward()  # type: ignore[no-untyped-call]
+        F.cross_entropy(scores / temperature, labels).backward()
         adam.step()
     return float(temperature.detach())
 
@@ -338,7 +338,8 @@ def searches(material: Material, settings: Settings, device: str, progress: Prog
 
     def share(images: Tensor) -> Tensor:
         with torch.no_grad():
-            return 100 * model(images).double().softmax(1).cpu()
+            shares: Tensor = 100 * model(images).double().softmax(1).cpu()
+        return shares
 
     def search(steps: int, rate: float, **more: Any) -> PublishedMaximization:
         return PublishedMaximization(model, steps=steps, learning_rate=rate, seed=settings.seed, **more)
@@ -404,7 +405,7 @@ def _some(images: Images, labels: NDArray[np.int64], count: int) -> tuple[Images
 
 
 def _evidence(scores: Tensor, labels: NDArray[np.int64]) -> dict[str, float]:
-    """Loss with a tenth of the penalty, as in the study's validation; accuracy by logits; mean evidence, uncertainty."""
+    """Loss with a tenth of the penalty, as the study judged; accuracy by logits; mean evidence and uncertainty."""
     truth = torch.from_numpy(labels)
     said = opinion(scores.double())
     alpha, one_hot = said.evidence + 1, F.one_hot(truth, scores.shape[1]).double()

@@ -9,8 +9,8 @@ What was found is plain data, one of
 ``{"samples": [x, ...]}``                   one for each seed
 ==========================================  ==============================================================
 
-and becomes an interval in which a number printed in 2020 lies if it came from the same computation.  For counts and means
-both sides are random: the interval is one for the *study's* draws, given ours.
+and becomes an interval in which a number printed in 2020 lies if it came from the same computation.  For counts and
+means both sides are random: the interval is one for the *study's* draws, given ours.
 """
 
 from __future__ import annotations
