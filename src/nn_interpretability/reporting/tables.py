@@ -13,6 +13,7 @@ from typing import Any
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
 from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
+from nn_interpretability.reporting.replication_table import replication_table
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
 
@@ -30,6 +31,7 @@ TABLES = (
     "evidence",
     "auroc",
     "calibration",
+    "replication",
 )
 """Names of the files, without ``.tex``."""
 
@@ -45,6 +47,7 @@ def write_tables(
     numbers: Path | str,
     cards: Mapping[str, Path | str],
     figures: Mapping[str, Path | str],
+    verdicts: Path | str,
     timings: Path | str | None = None,
 ) -> None:
     """Write every table of :data:`TABLES` to ``folder/<name>.tex``.
@@ -59,6 +62,8 @@ def write_tables(
         Model card of each model.
     figures
         Sidecar of each figure.
+    verdicts
+        What became of the numbers that the study printed.
     timings
         Clock readings of the jobs; without them the tables say that there are none.
     """
@@ -78,6 +83,7 @@ def write_tables(
         "evidence": evidence_table(known, models),
         "auroc": auroc_table(known, models),
         "calibration": calibration_table(known),
+        "replication": replication_table(read_json(verdicts)),
     }
     assert tables.keys() == set(TABLES)
     for name, text in tables.items():

@@ -1,8 +1,9 @@
 """Every printed number beside what is found: the study's own networks, those of this run, and a verdict.
 
-Layout of ``replication/verdicts.json`` (schema ``verdicts/1``): ``tables``, what stands above each table, and ``numbers``,
-in the order of ``reference/published.yaml``: ``name``, ``table``, ``row``, ``column``, ``printed``, ``verdict``, ``reason``
-(empty with a verdict), ``reproduced`` and ``replicated`` (``value``, ``low``, ``high``; or null), ``test`` (or null).
+Layout of ``replication/verdicts.json`` (schema ``verdicts/1``): ``tables``, what stands above each table, and
+``numbers``, in the order of ``reference/published.yaml``: ``name``, ``table``, ``row``, ``column``, ``printed``,
+``verdict``, ``reason`` (empty with a verdict), ``reproduced`` and ``replicated`` (``value``, ``low``, ``high``; or
+null), ``test`` (or null).
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def compare(
         The verdicts.
     numbers_json
         Numbers for the report, behind ``replication.``: ``count``, ``compared``, ``reproduced``, ``not_reproduced``,
-        ``not_run``, ``replicated``, ``reason`` (why nothing was run, or "none"), ``list`` (what was not reproduced), the
-        same counts behind ``<kind>.``, ``passes``, ``seeds``, ``pictures``, and ``test.<table>``, what test pictures
-        give.
+        ``not_run``, ``replicated``, ``reason`` (why nothing was run, or "none"), ``list`` (what was not reproduced),
+        the same counts behind ``<kind>.``, ``passes``, ``seeds``, ``pictures``, and ``test.<table>``, what test
+        pictures give.
     settings
         ``passes``, ``seeds`` and ``pictures`` of the configuration.
     provenance
