@@ -119,8 +119,13 @@ def test_planted_values_are_found(tmp_path: Path) -> None:
 def test_a_number_that_a_job_forgot_is_no_number_that_was_left_out(tmp_path: Path) -> None:
     measured = exact()
     del measured["fig03_left.digit.7"]
-    rows, _, _ = compared(tmp_path, nothing(tmp_path, None, measured))
+    rows, numbers, verdicts = compared(tmp_path, nothing(tmp_path, None, measured))
     assert "replication.seeds is 0" in rows["fig03_left.digit.7"]["reason"]
+    assert numbers["replication.reason"]["value"] == rows["fig03_left.digit.7"]["reason"]
+    places = [KNOWN[name].place for name in dict.fromkeys(row["table"] for row in rows.values())]
+    assert places == [table.place for table in KNOWN.values()]
+    table = replication_table(verdicts)
+    assert table.index("notebook 11, cell 5") < table.index("Fig 1, left") < table.index("notebook 13, cells 37")
     del measured["fig09.row0.0"]
     with pytest.raises(DataError, match=r"fig09\.row0\.0 is to be computed by the job 'networks'"):
         compared(tmp_path, nothing(tmp_path, None, measured))

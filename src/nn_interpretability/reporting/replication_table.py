@@ -27,7 +27,9 @@ def replication_table(verdicts: Verdicts) -> str:
     head = " & ".join(_HEAD) + r" \\"
     lines = [rf"\begin{{longtable}}{{{_COLUMNS}}}", r"\tabletitle\\"]
     lines += [r"\toprule", head, r"\midrule", r"\endfirsthead", r"\toprule", head, r"\midrule", r"\endhead"]
-    for place, (name, table) in enumerate(verdicts["tables"].items()):
+    names = dict.fromkeys(row["table"] for row in verdicts["numbers"])  # in the order of the list
+    for place, name in enumerate(names):
+        table = verdicts["tables"][name]
         rows = [row for row in verdicts["numbers"] if row["table"] == name]
         several = len({row["row"] for row in rows}) > 1
         lines += [r"\addlinespace"] if place else []

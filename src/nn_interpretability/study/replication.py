@@ -50,7 +50,7 @@ def compare(
         The verdicts.
     numbers_json
         Numbers for the report, behind ``replication.``: ``count``, ``compared``, ``reproduced``, ``not_reproduced``,
-        ``not_run``, ``replicated``, ``reason`` (why nothing was run, or "none"), ``list`` (what was not reproduced),
+        ``not_run``, ``replicated``, ``reason`` (why more was not run, or "none"), ``list`` (what was not reproduced),
         the same counts behind ``<kind>.``, ``passes``, ``seeds``, ``pictures``, and ``test.<table>``, what test
         pictures give.
     settings
@@ -64,8 +64,7 @@ def compare(
     rows = [row for table in known.values() for row in _rows(table, ran.get(table.job, {}), ours)]
     tables = {name: _described(table) for name, table in known.items()}
     write_json(output, {"schema": SCHEMA, "tables": tables, "numbers": rows, "provenance": dict(provenance)})
-    reasons = dict.fromkeys(part["reason"] for part in ran.values() if part["reason"])
-    write_json(numbers_json, _numbers(rows, known, next(iter(reasons), None), settings))
+    write_json(numbers_json, _numbers(rows, known, settings))
 
 
 def _described(table: Table) -> dict[str, Any]:
@@ -105,15 +104,14 @@ def _verdict(value: Value, measured: Mapping[str, Any] | None, reason: str | Non
     return judged(value, result), "", vars(result)
 
 
-def _numbers(
-    rows: Sequence[Row], known: Mapping[str, Table], reason: str | None, settings: Mapping[str, int]
-) -> dict[str, Any]:
+def _numbers(rows: Sequence[Row], known: Mapping[str, Table], settings: Mapping[str, int]) -> dict[str, Any]:
     numbers: dict[str, Any] = {**_counts(rows), **{key: settings[key] for key in ("passes", "seeds", "pictures")}}
     for kind in (*COMPARED, CLOCK, NOT_AVAILABLE):
         some = [row for row in rows if known[row["table"]].kind == kind]
         numbers |= {f"{kind.replace(' ', '_')}.{key}": count for key, count in _counts(some).items()}
     failed = [row for row in rows if row["verdict"] == NOT_REPRODUCED]
-    numbers["reason"] = reason
+    left_out = [row["reason"] for row in rows if row["verdict"] == NOT_RUN and known[row["table"]].kind in COMPARED]
+    numbers["reason"] = "; ".join(dict.fromkeys(left_out)) or None
     numbers["list"] = "; ".join(_told(row, known[row["table"]]) for row in failed) or None
     stated = {f"replication.{key}": entry(value, source=SOURCE) for key, value in numbers.items()}
     return stated | {f"replication.test.{key}": value for key, value in _of_test(rows, known)}
