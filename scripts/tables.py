@@ -15,4 +15,5 @@ with job(snakemake) as this:
         cards=dict(zip(snakemake.params.models, snakemake.input.cards, strict=True)),
         figures=dict(zip(snakemake.params.figures, snakemake.input.sidecars, strict=True)),
         timings=snakemake.input.timings,
+        verdicts=snakemake.input.verdicts,
     )

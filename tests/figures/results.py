@@ -32,6 +32,8 @@ from nn_interpretability.storage.product import write_json
 from nn_interpretability.study import numbers
 from nn_interpretability.study.figures import assemble
 from nn_interpretability.study.toys import run_toys
+from nn_interpretability.study.published import JOBS
+from nn_interpretability.study.replication import compare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GALLERIES = {"dreams_of_layers", "dreams_of_channels", "dreams_without", "activation_views", "samples", "syntheses"}
@@ -63,6 +65,7 @@ class Results:
             numbers=self.folder / "numbers.json",
             cards={name: self.folder / f"card_{name}.json" for name in study()["models"]},
             figures=self.figures,
+            verdicts=self.folder / "replication/verdicts.json",
             timings=timings,
         )
         return {name: (folder / f"{name}.tex").read_text() for name in TABLES}
@@ -138,8 +141,20 @@ def make_results(folder: Path) -> Results:
     numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-1])
     parts.append(folder / "numbers/synthesis.json")
     write_json(parts[-1], {key: numbers.entry(1, source="made up") for key in stated((*NOT_MADE_UP, *(f"figure.fig0{n}." for n in range(1, 6))))})
+    parts.append(compare_nothing(folder))
     numbers.merge_numbers(parts, folder / "numbers.json")
     return results
+
+
+def compare_nothing(folder: Path) -> Path:
+    """The verdicts without the study's weights, and their numbers."""
+    jobs = {job: folder / f"replication/{job}.json" for job in JOBS}
+    for path in jobs.values():
+        write_json(path, {"reason": "made up", "measured": {}})
+    output, part = folder / "replication/verdicts.json", folder / "numbers/replication.json"
+    settings = {"passes": 1, "seeds": 0, "pictures": 2}
+    compare(jobs, {}, [], output, part, settings=settings, provenance=PROVENANCE)
+    return part
 
 
 def stated(beginnings: tuple[str, ...]) -> set[str]:

@@ -25,7 +25,7 @@ from nn_interpretability.config.passes import (
 from nn_interpretability.config.seeds import derive_seed, seeded
 from nn_interpretability.config.shown import file_of
 from nn_interpretability.config.validate import checked
-from nn_interpretability.data import imagenet, photographs, pretrained
+from nn_interpretability.data import imagenet, photographs, pretrained, study_weights
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
@@ -33,6 +33,10 @@ from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
 from nn_interpretability.storage.lock import RunLock
+from nn_interpretability.storage.product import digest_of
+from nn_interpretability.study.published import JOBS as PUBLISHED_JOBS
+from nn_interpretability.study.published import FILE as PUBLISHED
+from nn_interpretability.study.replicate import entries_of
 from nn_interpretability.training.losses import loss_module
 
 try:
@@ -82,6 +86,7 @@ wildcard_constraints:
     evidence="|".join(config["evidence"]) or "none",
     calibration="|".join(config["calibrations"]) or "none",
     toys="|".join(config["toys"]) or "none",
+    published="|".join(PUBLISHED_JOBS),
 
 
 report: "../report/workflow.rst"

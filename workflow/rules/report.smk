@@ -23,6 +23,7 @@ rule numbers:
             *expand(rules.calibrate.output.numbers, calibration=config["calibrations"]),
             *CLAIM_NUMBERS,
             *expand(rules.toys.output.numbers, toys=config["toys"]),
+            rules.replicate_published.output.numbers,
         ],
     output:
         run="<results>/numbers/run.json",
@@ -79,6 +80,7 @@ rule timings:
             **benchmarks_of("train_model", "model", REPLICAS),
             **benchmarks_of_rules(f"measure_claims_{group}" for group in CLAIM_GROUPS),
             **benchmarks_of("toys", "toys", config["toys"]),
+            **benchmarks_of("reproduce_published", "published", PUBLISHED_JOBS),
             **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
@@ -92,6 +94,7 @@ rule tables:
         timings=rules.timings.output.timings,
         cards=expand(rules.train_model.output.card, model=config["models"]),
         sidecars=expand(FIGURE, figure=config["figures"], kind="json"),
+        verdicts=rules.replicate_published.output.verdicts,
     output:
         numbers="<results>/report/numbers.tex",
         tables=expand("<results>/report/tables/{table}.tex", table=TABLES),
@@ -173,6 +176,8 @@ rule manifest:
         expand(rules.calibrate.output, calibration=config["calibrations"]),
         rules.claims.input,
         expand(rules.toys.output, toys=config["toys"]),
+        rules.replicate_published.input.reproduced,
+        rules.replicate_published.output,
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,

@@ -124,6 +124,7 @@ def config_schema() -> Schema:
                 "toys": _named(
                     _toys(), default={}, description="networks whose right explanation is known; one job each"
                 ),
+                "replication": _replication(),
                 "figures": _figures(),
             }
         ),
@@ -394,6 +395,34 @@ def _generators() -> Schema:
     return _object({"gan": adversarial(12, 10), "dcgan": adversarial(2, 3), "rbm": rbm}) | {
         "default": {},
         "description": "generative models of the digits to train; what is not listed is not trained",
+    }
+
+
+def _replication() -> Schema:
+    return _object(
+        {
+            "passes": {
+                "type": "integer",
+                "minimum": 1,
+                "default": 10000,
+                "description": "stochastic passes from which the rate of each class is estimated",
+            },
+            "seeds": {
+                "type": "integer",
+                "minimum": 0,
+                "default": 0,
+                "description": "searches from random starts, 10000 steps each, of each class; 0 leaves them out",
+            },
+            "pictures": {
+                "type": "integer",
+                "minimum": 2,
+                "default": 2000,
+                "description": "training pictures over which 100 passes with dropout are averaged",
+            },
+        }
+    ) | {
+        "default": {},
+        "description": "numbers that the study printed, from its own weights if the data folder has them",
     }
 
 

@@ -14,6 +14,7 @@ from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
 from nn_interpretability.reporting import toy_tables
 from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
+from nn_interpretability.reporting.replication_table import replication_table
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
 
@@ -34,6 +35,7 @@ TABLES = (
     "toy_answers",
     "toy_pair",
     "matrices",
+    "replication",
 )
 """Names of the files, without ``.tex``."""
 
@@ -49,6 +51,7 @@ def write_tables(
     numbers: Path | str,
     cards: Mapping[str, Path | str],
     figures: Mapping[str, Path | str],
+    verdicts: Path | str,
     timings: Path | str | None = None,
 ) -> None:
     """Write every table of :data:`TABLES` to ``folder/<name>.tex``.
@@ -63,6 +66,8 @@ def write_tables(
         Model card of each model.
     figures
         Sidecar of each figure.
+    verdicts
+        What became of the numbers that the study printed.
     timings
         Clock readings of the jobs; without them the tables say that there are none.
     """
@@ -85,6 +90,7 @@ def write_tables(
         "toy_answers": _toy_table("lcccc", *toy_tables.answers_table(known)),
         "toy_pair": _toy_table("lccc", *toy_tables.pair_table(known)),
         "matrices": toy_tables.matrices(known),
+        "replication": replication_table(read_json(verdicts)),
     }
     assert tables.keys() == set(TABLES)
     for name, text in tables.items():
