@@ -20,6 +20,7 @@ for section, names in SECTIONS.items():
         threads: 1
         params:
             code=code_digest("nn_interpretability.study.figures", "nn_interpretability.study.numbers"),
+            declared={name: NUMBERS[f"figures/{name}"] for name in names},
             sources=sources_of(names),
             definitions={name: config["figures"][name] for name in names},
         script:

@@ -36,6 +36,7 @@ rule numbers:
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.numbers"),
+        declared={part: NUMBERS[part] for part in ("run", "data")},
         seed=config["seed"],
     script:
         "../../scripts/numbers.py"
@@ -109,7 +110,8 @@ rule tables:
 
 rule report_pdf:
     input:
-        sources=source_files("report"),
+        # A figure that no page shows stops the PDF.
+        sources=lambda wildcards: REPORT.pages(*source_files("report")),
         numbers=rules.tables.output.numbers,
         tables=rules.tables.output.tables,
         figures=expand(FIGURE, figure=config["figures"], kind="pdf"),
