@@ -127,6 +127,7 @@ rule report_pdf:
     threads: 1
     params:
         code=code_digest("nn_interpretability.reporting.pdf"),
+        left_out=REPORT.left_out,
     script:
         "../../scripts/report_pdf.py"
 

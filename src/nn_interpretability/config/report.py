@@ -2,7 +2,7 @@ r"""Whether the report's text and a configuration fit: the numbers, figures and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Made:
 
     def has(self, mention: Mention) -> bool:
         """Whether a job makes what a place in the text names."""
-        places = {"number": self.numbers, "figure": self.figures, "table": self.tables}
+        places: dict[str, Container[str]] = {"number": self.numbers, "figure": self.figures, "table": self.tables}
         return mention.name in places[mention.kind]
 
 
@@ -64,8 +64,8 @@ class Fit:
         if self.unshown:
             raise ConfigError(
                 f"No page of the report shows {', '.join(self.unshown)}: add "
-                f"\\appendixfigure{{{self.unshown[0]}}}{{caption}} to a file in report/sections/, take the entry out of "
-                "figures:, or stop at the target figures."
+                f"\\appendixfigure{{{self.unshown[0]}}}{{caption}} to a file in report/sections/, take the entry "
+                "out of figures:, or stop at the target figures."
             )
         return list(files)
 

@@ -12,15 +12,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.reporting.leave_out import leave_out
+from nn_interpretability.reporting.sources import MAIN
 from nn_interpretability.storage.product import verified, writing
 
 DEBIAN_PACKAGES = ("latexmk", "texlive-latex-recommended", "texlive-latex-extra", "texlive-science", "lmodern")
-
-MAIN = "main.tex"
 
 # Any fixed second serves: TeX prints no date in the report, but writes one into the file.
 _EPOCH = "1593561600"
@@ -56,6 +56,7 @@ def build(
     output: Path | str,
     *,
     inputs: Mapping[str, Path | str],
+    left_out: Mapping[str, Sequence[str]] | None = None,
     log: Path | str | None = None,
 ) -> None:
     """Typeset the report.
@@ -69,6 +70,8 @@ def build(
     inputs
         What the sources include, by its place in the folder of the build: ``"numbers.tex"``,
         ``"tables/conservation.tex"``, ``"figures/fig12.pdf"``.  All are products of the workflow.
+    left_out
+        What this run's configuration leaves out, by kind; see :mod:`nn_interpretability.reporting.leave_out`.
     log
         Where to keep LaTeX's log; default: beside the PDF, with the suffix ``.log``.
 
@@ -89,6 +92,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         folder = Path(name)
         _gather(source, inputs, folder)
+        leave_out(folder, left_out or {})
         finished = _latexmk(folder)
         _keep_log(folder, finished, log)
         if finished.returncode != 0:

@@ -30,7 +30,9 @@ class DeclaredKeys:
         patterns = [fnmatch.translate(key) for key in every if "*" in key]
         self._pattern = re.compile("|".join(patterns)) if patterns else None
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str):
+            return False
         return key in self.exact or (self._pattern is not None and self._pattern.match(key) is not None)
 
 
