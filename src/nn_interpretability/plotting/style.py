@@ -5,6 +5,7 @@ Figures are made at the size at which they are printed, so a size given here is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -107,6 +108,17 @@ def typeset(words: str) -> str:
     The superscript of the rule :math:`z^\mathcal{B}` is written ``zᴮ``.
     """
     return "".join(_AS_FORMULA.get(letter, letter) for letter in words)
+
+
+def plain(words: str) -> str:
+    """Words as people read them, from what :func:`typeset` and drawing code give to matplotlib."""
+    for letter, formula in sorted(_AS_FORMULA.items(), key=lambda item: -len(item[1])):
+        words = words.replace(formula, letter) if letter.strip() else words
+    words = re.sub(r"\\math(?:it|cal|rm|bf)\{([^{}]*)\}", r"\1", words)
+    return re.sub(r"\$([^$]*)\$", lambda found: found.group(1).translate(_NO_BRACES), words)
+
+
+_NO_BRACES = str.maketrans("", "", "{}")
 
 
 def inches(centimetres: float) -> float:
