@@ -41,7 +41,7 @@ CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
 
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every product below a results folder."""
-    skipped = {"logs", "benchmarks"}
+    skipped = {"logs", "benchmarks", "provenance"}
     files = (path for path in folder.rglob("*") if path.is_file() and not skipped & set(path.relative_to(folder).parts))
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -31,6 +31,7 @@ from nn_interpretability.models.build import architecture_module
 from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
+from nn_interpretability.storage.job_record import write_run
 from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.study.number_keys import declared_numbers
 from nn_interpretability.training.losses import loss_module
@@ -99,6 +100,12 @@ onstart:
         run_lock.acquire(config["results"])
     except LockedError as error:
         raise SystemExit(str(error))
+    given = workflow.config_settings
+    write_run(
+        config["results"],
+        files=map(os.path.relpath, given.configfiles),
+        alone=given.replace_workflow_config,
+    )
 
 
 onsuccess:
