@@ -64,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("product", metavar="PATH", type=Path, help="the file, for example results/figures/fig12.pdf")
     why.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE", help="default: as the last run")
     why.set_defaults(run=_why)
+    draft = commands.add_parser("draft", help="typeset the report from whatever is there, without running a job")
+    draft.add_argument("results", metavar="RESULTS", nargs="?", type=Path, default=Path("results"))
+    draft.add_argument("--report", type=Path, default=Path("report"), help="the TeX sources (default: %(default)s)")
+    draft.add_argument("--folder", type=Path, default=Path("build/draft"), help="where it goes (default: %(default)s)")
+    draft.set_defaults(run=_draft)
     _add_config(commands.add_parser("config", help="check a configuration, or print what one may say"))
     return parser
 
@@ -209,6 +214,17 @@ def _why(given: argparse.Namespace) -> int:
     if checkout is None:
         raise ConfigError("There is no Snakefile here: call this in the folder of the workflow.")
     print(why(given.product, checkout=checkout, configfiles=given.configfile))
+    return 0
+
+
+def _draft(given: argparse.Namespace) -> int:
+    from nn_interpretability.reporting.draft import draft
+    from nn_interpretability.reporting.pdf import ReportError
+
+    try:
+        print(draft(given.report, given.results, given.folder / given.results.name))
+    except ReportError as error:
+        raise DataError(str(error)) from error
     return 0
 
 

@@ -93,10 +93,10 @@ def build(
         folder = Path(name)
         _gather(source, inputs, folder)
         leave_out(folder, left_out or {})
-        finished = _latexmk(folder)
+        finished = latexmk(folder)
         _keep_log(folder, finished, log)
         if finished.returncode != 0:
-            raise ReportError(_explain(folder, finished.stdout, log))
+            raise ReportError(explain(folder, finished.stdout, log))
         with writing(output) as temporary:
             shutil.copyfile(folder / MAIN.replace(".tex", ".pdf"), temporary)
 
@@ -109,7 +109,8 @@ def _gather(source: Path, inputs: Mapping[str, Path | str], folder: Path) -> Non
         shutil.copyfile(verified(path), target)
 
 
-def _latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
+def latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run latexmk in a folder with ``main.tex``; the outcome has all that it said."""
     settings = {
         "SOURCE_DATE_EPOCH": _EPOCH,
         "FORCE_SOURCE_DATE": "1",
@@ -147,7 +148,8 @@ def errors_in(words: str) -> list[str]:
     return found
 
 
-def _explain(folder: Path, words: str, log: Path) -> str:
+def explain(folder: Path, words: str, log: Path) -> str:
+    """What LaTeX complains of, from what it said, and where its log is."""
     errors = errors_in(words) or words.splitlines()[-15:]
     message = ["LaTeX could not typeset the report:", *(f"    {line}" for line in errors)]
     keys = _UNKNOWN_RESULT.findall("\n".join(errors))
