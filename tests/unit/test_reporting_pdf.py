@@ -172,6 +172,23 @@ def test_the_report_is_typeset_without_complaints(results: Results, tmp_path: Pa
     assert (tmp_path / "again.pdf").read_bytes() == (tmp_path / "report.pdf").read_bytes()
 
 
+def test_what_sticks_out_is_told_with_its_file_and_lines() -> None:
+    log = """(./main.tex (./sections/one.tex (./tables/jobs.tex
+Overfull \\hbox (11.6pt too wide) in alignment at lines 2--7
+ [] (not a file
+
+Overfull \\hbox (1.2pt too wide) in paragraph at lines 8--9
+ []
+
+)) (./sections/two.tex (pdftex.def) Info
+Overfull \\hbox (3.5pt too wide) in paragraph at lines 35--36
+"""
+    assert pdf.too_wide(log) == [
+        "tables/jobs.tex: 11.6 pt too wide, in alignment at lines 2--7",
+        "sections/two.tex: 3.5 pt too wide, in paragraph at lines 35--36",
+    ]
+
+
 @needs_latex
 def test_the_report_of_a_small_study_leaves_the_rest_out(results: Results, tmp_path: Path) -> None:
     study, example = REPOSITORY / "config.yaml", REPOSITORY / "workflow/configs/my_model.example.yaml"

@@ -28,6 +28,7 @@ from nn_interpretability.data import imagenet, photographs, pretrained
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
+from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES

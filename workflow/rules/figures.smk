@@ -53,6 +53,7 @@ for section, names in SECTIONS.items():
         threads: 1
         params:
             code=code_digest("nn_interpretability.plotting.figures"),
+            style=style_settings(),
         script:
             "../../scripts/draw_figure.py"
 

@@ -7,6 +7,7 @@ paths with spaces or letters beyond ASCII, the place of the checkout and files l
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.reporting.leave_out import leave_out
 from nn_interpretability.reporting.sources import MAIN
 from nn_interpretability.storage.product import verified, writing
+
+LOGGER = logging.getLogger(__name__)
 
 DEBIAN_PACKAGES = ("latexmk", "texlive-latex-recommended", "texlive-latex-extra", "texlive-science", "lmodern")
 
@@ -97,6 +100,8 @@ def build(
         _keep_log(folder, finished, log)
         if finished.returncode != 0:
             raise ReportError(explain(folder, finished.stdout, log))
+        for place in too_wide(_last_run(folder)):
+            LOGGER.warning("the report sticks out of its text: %s", place)
         with writing(output) as temporary:
             shutil.copyfile(folder / MAIN.replace(".tex", ".pdf"), temporary)
 
@@ -130,11 +135,14 @@ def latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _last_run(folder: Path) -> str:
+    log = folder / MAIN.replace(".tex", ".log")
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+
+
 def _keep_log(folder: Path, finished: subprocess.CompletedProcess[str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
-    latex_log = folder / MAIN.replace(".tex", ".log")
-    words = latex_log.read_text(encoding="utf-8", errors="replace") if latex_log.is_file() else ""
-    log.write_text(f"{finished.stdout}\n{words}", encoding="utf-8")
+    log.write_text(f"{finished.stdout}\n{_last_run(folder)}", encoding="utf-8")
 
 
 def errors_in(words: str) -> list[str]:
@@ -146,6 +154,34 @@ def errors_in(words: str) -> list[str]:
             found.append(line)
             found += [after for after in lines[index + 1 : index + 6] if re.match(r"l\.\d+ ", after)]
     return found
+
+
+def too_wide(words: str, allowed: float = 2.0) -> list[str]:
+    """Lines, tables and figures that stick out of the text in LaTeX's log, each with its file and lines.
+
+    Parameters
+    ----------
+    words
+        The log, its lines not broken.
+    allowed
+        Points that nobody sees.
+    """
+    found: list[str] = []
+    files: list[str] = []
+    in_message = False
+    for line in words.splitlines():
+        message = re.match(r"Overfull \\hbox \(([\d.]+)pt too wide\) (.*)", line)
+        in_message = bool(message) or (in_message and bool(line.strip()))
+        if message and float(message.group(1)) > allowed:
+            place = next((file for file in reversed(files) if file), MAIN)
+            found.append(f"{place}: {message.group(1)} pt too wide, {message.group(2)}")
+        if not in_message:
+            for bracket, file in re.findall(r"([()])(?:\./([^\s()]+))?", line):
+                if bracket == "(":
+                    files.append(file)
+                elif files:
+                    files.pop()
+    return list(dict.fromkeys(found))
 
 
 def explain(folder: Path, words: str, log: Path) -> str:

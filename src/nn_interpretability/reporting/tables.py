@@ -119,6 +119,11 @@ def long_tabular(
     return heads + body.replace(r"\end{tabular}", r"\end{longtable}")
 
 
+def _words(share: float) -> str:
+    """A column of words that are broken into lines, at a share of the width of the text."""
+    return rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}"
+
+
 def conservation_table(numbers: Numbers) -> str:
     """Per attribution that sums to the score: how far the sum is from it, and what lies on black pixels."""
     names = [name for name in _attributions(numbers, "conservation.median") if not _of_the_study(numbers, name)]
@@ -333,7 +338,7 @@ def figure_provenance_table(
             ]
         )
     head = ["figure", "rule", "figure data", "probe", "weights", "model seed", "commit", "device", "time"]
-    return long_tabular("lllllrllr", head, [rows])
+    return long_tabular(f"l{_words(0.19)}lllrllr", head, [rows])
 
 
 def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
@@ -356,7 +361,7 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
         for name, job in sorted(jobs.items())
     ]
     return long_tabular(
-        r"l>{\raggedright\arraybackslash}p{2cm}lllr",
+        f"{_words(0.31)}{_words(0.13)}{_words(0.26)}llr",
         ["attribution", "figure", "rule", "code", "device", "time"],
         [rows],
     )
@@ -382,7 +387,7 @@ def jobs_table(clock: Timings) -> str:
         )
     if not rows:
         rows = [["no clock readings were recorded", NONE, NONE, NONE, NONE]]
-    return long_tabular("lrrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
+    return long_tabular(f"{_words(0.5)}rrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
 
 
 def _was_sampled(job: Mapping[str, Any]) -> bool:
