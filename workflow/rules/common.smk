@@ -22,7 +22,7 @@ from nn_interpretability.config.passes import (
 )
 from nn_interpretability.config.report import fit
 from nn_interpretability.config.seeds import derive_seed, seeded
-from nn_interpretability.config.shown import file_of
+from nn_interpretability.config.shown import file_of, labels_of
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data import imagenet, photographs, pretrained
 from nn_interpretability.data.digits import earlier_source, look_up

@@ -37,9 +37,8 @@ for section, names in SECTIONS.items():
                 report(
                     FIGURE.format(figure=name, kind="png"),
                     caption="../report/figure.rst",
-                    category="Figures",
-                    subcategory=section.replace("_", " ").capitalize(),
-                    labels={"figure": figure_title(name)},
+                    category="Figures: " + section.replace("_", " "),
+                    labels={"figure": figure_title(name), **labels_of(config, name)},
                 )
                 for name in names
             ],

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nn_interpretability.reporting.figure_list import write_figure_list
 from nn_interpretability.reporting.pdf import ReportError, explain, latexmk, require_latex
 from nn_interpretability.reporting.sources import MAIN, Mention, mentions
 from nn_interpretability.reporting.tex import code, definitions
@@ -55,6 +56,7 @@ def draft(source: Path | str, results: Path | str, folder: Path | str) -> Path:
         for name in {each.name for each in named if each.kind == kind}:
             _bring(results / place.format(name), results / "report" / place.format(name), folder / place.format(name))
     _write(folder / "tables" / "margin_links.tex", _margin_links(folder / "tables" / "margin_links.tex", named))
+    write_figure_list(folder)
     finished = latexmk(folder)
     if finished.returncode != 0:
         raise ReportError(explain(folder, finished.stdout, folder / MAIN.replace(".tex", ".log")))

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.reporting.figure_list import write_figure_list
 from nn_interpretability.reporting.leave_out import leave_out
 from nn_interpretability.reporting.sources import MAIN
 from nn_interpretability.storage.product import verified, writing
@@ -96,6 +97,7 @@ def build(
         folder = Path(name)
         _gather(source, inputs, folder)
         leave_out(folder, left_out or {})
+        write_figure_list(folder)
         finished = latexmk(folder)
         _keep_log(folder, finished, log)
         if finished.returncode != 0:
