@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nn_interpretability.plotting.data import DIFFERENCE, PUBLISHED
+from nn_interpretability.registry import configurable
 
 Config = Mapping[str, Any]
 Keys = list[str]
@@ -27,6 +28,8 @@ CALIBRATION = ("accuracy", "nll", "brier", "ece", "mce")
 IDENTITY = ("deeplift", "lrp", "folded", "unit_start", "probability")
 NOT_DIGITS = ("noise", "shuffled", "turned", "mirrored")
 FOREIGN = ("turned", "shuffled", "other_source")
+NO_SUM = ("cam",)
+"""Methods of which a part sums to the score, but not what is shown."""
 TECHNIQUES = ("all", "penalty", "noise", "scales", "tiles", "roll")
 
 
@@ -84,10 +87,17 @@ def of_models(config: Config) -> Keys:
 
 
 def of_attributions(config: Config) -> Keys:
-    """Settings, conservation and, for rules of relevance, what became of it in each layer."""
-    words = ["method", "heading", "settings", "probe", "pictures", "background", "conservation.median"]
-    words += ["conservation.max", "layers", "layers.*"]
-    return [key for name in config["attributions"] for key in behind(f"attribution.{name}", words)]
+    """Settings; for methods that sum to the score conservation; for rules of relevance what became of it per layer."""
+    keys = []
+    for name, entry in config["attributions"].items():
+        words = ["method", "heading", "settings", "probe", "pictures", "background"]
+        method = configurable()[entry["method"]]
+        if entry["method"] not in NO_SUM and method.conserves != "no":
+            words += ["conservation.median", "conservation.max"]
+        if "trace" in method.parameters["properties"]:
+            words += ["layers", "layers.*"]
+        keys += behind(f"attribution.{name}", words)
+    return keys
 
 
 def of_generators(config: Config) -> Keys:
