@@ -361,7 +361,7 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
         for name, job in sorted(jobs.items())
     ]
     return long_tabular(
-        f"{_words(0.31)}{_words(0.13)}{_words(0.26)}llr",
+        f"{_words(0.31)}{_words(0.17)}{_words(0.26)}llr",
         ["attribution", "figure", "rule", "code", "device", "time"],
         [rows],
     )
