@@ -72,7 +72,16 @@ def again(params: dict[str, Any], arrays: dict[str, Any], said: dict[str, Any]) 
         yield "errors", [[each["expected_error"] for each in row] for row in bars], gap
         printed = [float(value) for value in re.findall(r"ECE ([\d.]+) %", words)]
         yield "errors that are printed", printed, np.round(100 * gap, 2).ravel()
-    elif kind == "pass_scatter":
+    else:
+        yield from again_of_passes_and_toys(kind, params, arrays, said)
+
+
+def again_of_passes_and_toys(
+    kind: str, params: dict[str, Any], arrays: dict[str, Any], said: dict[str, Any]
+) -> Iterator[Number]:
+    """The same of two more kinds."""
+    numbers, words = said["numbers"], " | ".join(said["drawn"]["words"])
+    if kind == "pass_scatter":
         yield "mean", numbers["logit"]["mean"], arrays["logit"].mean(axis=0)
         yield "largest", numbers["probability"]["largest"], arrays["probability"].max(axis=0)
         printed = [float(value) for value in re.findall(r"([\d.]+) nat", words)]
@@ -81,8 +90,13 @@ def again(params: dict[str, Any], arrays: dict[str, Any], said: dict[str, Any]) 
         for place, column in enumerate(params["columns"]):
             stated = numbers["columns"][column["name"]]
             yield "score", stated["score"], arrays[f"score_{place}"]
-            yield "values", list(stated["values"].values()), [
-                arrays[f"values_{place}"][params["methods"].index(name)] for name in stated["values"]
-            ]
+            yield (
+                "values",
+                list(stated["values"].values()),
+                [
+                    arrays[f"values_{place}"][params["headings"].index(said["facts"]["methods"][name])]
+                    for name in stated["values"]
+                ],
+            )
     else:
         raise AssertionError(f"no numbers of a figure of kind {kind} are computed again: add them here")

@@ -28,9 +28,10 @@ CALIBRATION = ("accuracy", "nll", "brier", "ece", "mce")
 IDENTITY = ("deeplift", "lrp", "folded", "unit_start", "probability")
 NOT_DIGITS = ("noise", "shuffled", "turned", "mirrored")
 FOREIGN = ("turned", "shuffled", "other_source")
+PASS_MEASURES = ("entropy", "mutual_information")
 NO_SUM = ("cam",)
 """Methods of which a part sums to the score, but not what is shown."""
-TECHNIQUES = ("all", "penalty", "noise", "scales", "tiles", "roll")
+TECHNIQUES = ("all", "penalty", "noise", "scales", "tiles", "roll", "first_two")
 
 
 def declared_numbers(config: Config) -> dict[str, Keys]:
@@ -58,6 +59,7 @@ def declared_numbers(config: Config) -> dict[str, Keys]:
         "passes": ("pass_attributions", of_passes),
         "evidence": ("evidence", of_evidence),
         "calibrations": ("calibrations", of_calibration),
+        "toys": ("toys", of_toys),
     }
     for folder, (section, declare) in sections.items():
         parts |= {f"{folder}/{name}": declare(config, name) for name in config[section]}
@@ -118,7 +120,13 @@ def of_passes(config: Config, name: str) -> Keys:
     """What an explanation of passes says of each picture."""
     entry = config["pass_attributions"][name]
     quantities = ["score", "sum", *(["variance", "covariance_sum"] if "covariance" in entry["products"] else [])]
-    keys = [f"count.{k}" for k in CLASSES] + ["entropy", "expected_entropy", "mutual_information", "variation"]
+    keys = [f"count.{k}" for k in CLASSES] + [
+        "counted",
+        "entropy",
+        "expected_entropy",
+        "mutual_information",
+        "variation",
+    ]
     if entry["target"] == "all":
         keys += [f"{quantity}.{k}" for quantity in quantities for k in CLASSES]
         keys += ["positive", "seen", "covariance_share"]
@@ -140,9 +148,11 @@ def pictures_of(config: Config, passes: str) -> int:
 
 def of_evidence(config: Config, name: str) -> Keys:
     """How much the uncertainty of networks tells."""
-    keys = ["n", *(f"n.{kind}" for kind in FOREIGN)]
+    areas = [f"auroc.{question}{end}" for question in ("errors", *FOREIGN) for end in ("", ".low", ".high")]
+    keys = ["n", *(f"n.{kind}" for kind in FOREIGN), "level", "passes", "passes.n"]
     for network in config["evidence"][name]["models"]:
-        keys += behind(network, ["errors", *(f"auroc.{question}" for question in ("errors", *FOREIGN))])
+        in_passes = [f"{measure}.{key}" for measure in PASS_MEASURES for key in ("errors", *areas)]
+        keys += behind(network, ["errors", *areas, *in_passes])  # the last ones of networks with dropout
     return behind(f"evidence.{name}", keys)
 
 
@@ -156,6 +166,11 @@ def of_calibration(config: Config, name: str) -> Keys:
     measures = [f"{when}.{metric}" for when in ("none", "temperature") for metric in CALIBRATION]
     keys += behind("photographs", ["shown", "ratio", "temperature", "n", *measures])
     return behind(f"calibration.{name}", keys)
+
+
+def of_toys(_config: Config, name: str) -> Keys:
+    """Answers of methods about networks of a few units; which those are, the job knows."""
+    return behind(f"toys.{name}", ["answer.*", "pair.*", "matrix.*", "heading.*", "convolution.difference"])
 
 
 def of_figure(config: Config, name: str) -> Keys:
@@ -204,7 +219,8 @@ def _dropout_maps(config: Config, definition: Config) -> Keys:
     rows = []
     for name in definition["panels"]:
         rows += [f"{name}_one", f"{name}_mean"] if name in config["pass_attributions"] else [name]
-    return [*_scale(config, definition), *_compared(rows, rows)]
+    published = ["agreement.*", "alike.*"] if definition["published"] else []
+    return [*_scale(config, definition), *_compared(rows, rows), *published]
 
 
 def _occlusion(_config: Config, _definition: Config) -> Keys:
@@ -270,6 +286,7 @@ _KINDS: Mapping[str, Callable[[Config, Config], Keys]] = {
     "dreams_without": _dreams_without,
     "activation_views": lambda _config, _definition: ["label", "shown"],
     "samples": lambda _config, _definition: [],
+    "toys": lambda _config, _definition: [],
     "syntheses": _syntheses,
     "pass_scatter": _pass_scatter,
     "passes_by_class": _open_rows,
