@@ -4,6 +4,8 @@ PYTHON ?=
 APT ?= yes
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 ARGS ?=
+CONFIG ?=
+RESULTS ?= results
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -18,13 +20,14 @@ unexport PYTHONDONTWRITEBYTECODE
 run_tool = python=$$(tools/find_python.sh '$(PYTHON)') && "$$python" tools/$(1)
 # Rules and tests that call a program by its name find that of the environment.
 in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
-snakemake = $(in_venv) snakemake --cores $(CORES) --resources=gpu=1 $(ARGS)
+# A second configuration is laid over config.yaml; --configfile takes all words up to the next option.
+snakemake = $(in_venv) snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES) --resources=gpu=1 $(ARGS)
 
 # All checks are run, and one that fails makes the whole fail.
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
 run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
 
-.PHONY: help report report-html smoke test check docs clean
+.PHONY: help report report-html draft smoke test check docs clean
 .PHONY: environment test-environment latex latex-if-possible
 
 help: ## print this list
@@ -32,14 +35,19 @@ help: ## print this list
 	@echo
 	@echo "  PYTHON=...   the Python (3.11 to 3.13) that builds .venv; the first that fits if not given"
 	@echo "  APT=no       leave the system's packages alone"
+	@echo "  CONFIG=FILE  a configuration laid over config.yaml, with a results folder of its own"
+	@echo "  RESULTS=...  the folder that make draft reads; results if not given"
 	@echo "  CORES=N      jobs at a time; all cores if not given"
 	@echo "  ARGS=...     more arguments, for Snakemake or, with make test, for pytest"
 
-report: latex environment ## data to PDF: results/report/report.pdf, and everything in it
+report: latex environment ## data to PDF: results/report/report.pdf, and everything in it; CONFIG=... for a variant
 	@$(snakemake)
 
 report-html: environment ## the same without LaTeX: figures, numbers and results/report/report.zip
 	@$(snakemake) report_html manifest
+
+draft: latex environment ## the PDF from whatever is in RESULTS, in seconds, without running a job
+	@$(in_venv) nn-interpretability draft $(RESULTS)
 
 smoke: latex environment ## the whole workflow, small, in results-smoke/
 	@$(snakemake) --configfile=workflow/configs/smoke.yaml
@@ -56,7 +64,7 @@ docs: test-environment ## write the tables of methods in docs/ anew (some minute
 	@$(in_venv) python tools/docs.py
 
 clean: ## remove caches and what smoke runs made; results/ and .venv stay
-	rm -rf results-smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results-smoke build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests scripts tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the targets above are made of

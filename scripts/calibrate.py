@@ -19,4 +19,5 @@ with job(snakemake) as this:
         found=look_up(snakemake.resources.local, settings["weights"], settings["pictures"]),
         photograph_settings=settings,
         provenance=this.provenance(),
+        keys=snakemake.params.declared,
     )

@@ -11,4 +11,5 @@ with job(snakemake):
         snakemake.output.ledger,
         snakemake.output.numbers,
         first_commits=first_commits(snakemake.params.claims.values()),
+        keys=snakemake.params.declared,
     )

@@ -11,4 +11,4 @@ with job(snakemake) as this:
     for (figure, definition), (data, numbers) in zip(snakemake.params.definitions.items(), outputs, strict=True):
         shown = {name: files[name] for name in sources(definition)}
         assemble(figure, shown, data, definition=definition, provenance=this.provenance(shown.values()))
-        numbers_of_figure(data, numbers)
+        numbers_of_figure(data, numbers, keys=snakemake.params.declared[figure])

@@ -9,4 +9,4 @@ with job(snakemake) as this:
     models = snakemake.params.models
     maps = dict(zip(models, snakemake.input.attributions, strict=True))
     measure_attributions(maps, snakemake.output.metrics, models=models, seeds=snakemake.params.seeds)
-    numbers_of_attributions(maps, snakemake.output.numbers)
+    numbers_of_attributions(maps, snakemake.output.numbers, keys=snakemake.params.declared)

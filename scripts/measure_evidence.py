@@ -17,4 +17,5 @@ with job(snakemake) as this:
         **snakemake.params.counts,
         seed=snakemake.params.seed,
         provenance=this.provenance(),
+        keys=snakemake.params.declared,
     )

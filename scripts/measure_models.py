@@ -8,4 +8,4 @@ with job(snakemake) as this:
 
     cards = dict(zip(snakemake.params.models, snakemake.input.cards, strict=True))
     measure_models(cards, snakemake.output.metrics)
-    numbers_of_models(cards, snakemake.output.numbers)
+    numbers_of_models(cards, snakemake.output.numbers, keys=snakemake.params.declared)

@@ -10,4 +10,4 @@ with job(snakemake) as this:
     for (name, entry), (merged, numbers) in zip(snakemake.params.entries.items(), outputs, strict=True):
         probe, drawn, sums = given[f"probe_{name}"], given[f"drawn_{name}"], given[f"sums_{name}"]
         result = merge(probe, drawn, sums, merged, **entry, provenance=this.provenance([probe, *drawn, *sums]))
-        write_numbers(result, numbers, name=name)
+        write_numbers(result, numbers, name=name, keys=snakemake.params.declared[name])

@@ -12,5 +12,6 @@ with job(snakemake) as this:
         snakemake.output.verdicts,
         snakemake.output.numbers,
         settings=snakemake.params.settings,
+        keys=snakemake.params.declared,
         provenance=this.provenance(),
     )

@@ -18,5 +18,6 @@ with job(snakemake) as this:
         seeds=snakemake.params.seeds,
         device=this.device,
         provenance=this.provenance(),
+        keys=snakemake.params.declared,
         progress=lambda done, total: this.progress(done, total, "models"),
     )

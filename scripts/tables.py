@@ -15,5 +15,6 @@ with job(snakemake) as this:
         cards=dict(zip(snakemake.params.models, snakemake.input.cards, strict=True)),
         figures=dict(zip(snakemake.params.figures, snakemake.input.sidecars, strict=True)),
         timings=snakemake.input.timings,
-        verdicts=snakemake.input.verdicts,
+        claims=snakemake.input.claims or None,
+        verdicts=next(iter(snakemake.input.verdicts), None),
     )

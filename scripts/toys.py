@@ -11,4 +11,5 @@ with job(snakemake) as this:
         name=snakemake.wildcards.toys,
         **snakemake.params.settings,
         provenance=this.provenance(),
+        keys=snakemake.params.declared,
     )

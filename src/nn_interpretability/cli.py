@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nn_interpretability.attribution import Attribution
 
 EXPECTED = (BrokenProductError, ConfigError, CoverageError, DataError, LockedError, OSError)
+_PACKAGE = Path(__file__).resolve().parent
 DRAWN = (".png", ".pdf", ".svg")
 
 
@@ -59,6 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--set-aside", action="store_true", help="rename broken files, so that a run makes them anew")
     verify.add_argument("results", metavar="RESULTS", type=Path, help="the folder, for example results")
     verify.set_defaults(run=_verify)
+    why = commands.add_parser("why", help="what made a file of a results folder, and what has changed since")
+    why.add_argument("product", metavar="PATH", type=Path, help="the file, for example results/figures/fig12.pdf")
+    why.add_argument("--configfile", nargs="+", type=Path, default=[], metavar="FILE", help="default: as the last run")
+    why.set_defaults(run=_why)
+    draft = commands.add_parser("draft", help="typeset the report from whatever is there, without running a job")
+    draft.add_argument("results", metavar="RESULTS", nargs="?", type=Path, default=Path("results"))
+    draft.add_argument("--report", type=Path, default=Path("report"), help="the TeX sources (default: %(default)s)")
+    draft.add_argument("--folder", type=Path, default=Path("build/draft"), help="where it goes (default: %(default)s)")
+    draft.set_defaults(run=_draft)
     _add_config(commands.add_parser("config", help="check a configuration, or print what one may say"))
     return parser
 
@@ -195,6 +205,27 @@ def _verify(given: argparse.Namespace) -> int:
     if not problems:
         print(f"{given.results}: nothing is wrong.")
     return int(bool(problems))
+
+
+def _why(given: argparse.Namespace) -> int:
+    from nn_interpretability.reporting.why import why
+
+    checkout = next((folder for folder in (Path.cwd(), *_PACKAGE.parents) if (folder / "Snakefile").is_file()), None)
+    if checkout is None:
+        raise ConfigError("There is no Snakefile here: call this in the folder of the workflow.")
+    print(why(given.product, checkout=checkout, configfiles=given.configfile))
+    return 0
+
+
+def _draft(given: argparse.Namespace) -> int:
+    from nn_interpretability.reporting.draft import draft
+    from nn_interpretability.reporting.pdf import ReportError
+
+    try:
+        print(draft(given.report, given.results, given.folder / given.results.name))
+    except ReportError as error:
+        raise DataError(str(error)) from error
+    return 0
 
 
 def _check_config(given: argparse.Namespace) -> int:

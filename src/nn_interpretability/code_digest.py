@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["code_digest", "modules_of_script"]
+__all__ = ["code_digest", "digests_of_modules", "modules_of_script"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -51,9 +51,26 @@ def code_digest(*modules: str, package: Path = _PACKAGE) -> str:
     if not modules:
         raise ValueError("code_digest needs the name of at least one module.")
     digest = hashlib.sha256()
-    for module in sorted(_closure(modules, package)):
-        digest.update(f"{module}\n{_parsed(_file(module, package), package)[0]}\n".encode())
-    return digest.hexdigest()[:16]
+    members = {module: _parsed(_file(module, package), package)[0] for module in sorted(_closure(modules, package))}
+    for module, own in members.items():
+        digest.update(f"{module}\n{own}\n".encode())
+    found = digest.hexdigest()[:16]
+    _MEMBERS[found] = {module: own[:12] for module, own in members.items()}
+    return found
+
+
+_MEMBERS: dict[str, dict[str, str]] = {}
+
+
+def digests_of_modules() -> dict[str, dict[str, str]]:
+    """What each digest that this process has computed stands for: modules, and the digest of each.
+
+    Returns
+    -------
+    dict
+        By the digest of :func:`code_digest`; first 12 hexadecimal digits by the full name of the module.
+    """
+    return {digest: dict(members) for digest, members in _MEMBERS.items()}
 
 
 def modules_of_script(script: Path | str, *, package: Path = _PACKAGE) -> tuple[str, ...]:

@@ -81,6 +81,26 @@ class Job:
             extra=extra,
         )
 
+    def record(self) -> None:
+        """Write down what this job read and made; see :mod:`nn_interpretability.storage.job_record`."""
+        from nn_interpretability.storage.job_record import record_of_log, write_record
+        from nn_interpretability.storage.provenance import name_in_results, provenance
+
+        snakemake = self.snakemake
+        path = record_of_log(snakemake.log[0])
+        if path is None:
+            return
+        made = provenance(
+            rule=snakemake.rule,
+            wildcards=dict(snakemake.wildcards.items()),
+            code=snakemake.params.get("code", ""),
+            inputs=list(snakemake.input),
+            seed=snakemake.params.get("seed"),
+            device=self.__dict__.get("device", "cpu"),  # a job that never asked for one computes on the CPU
+        )
+        outputs = [name_in_results(Path(file)) for file in snakemake.output]
+        write_record(path, {**made, "params": dict(snakemake.params.items()), "outputs": outputs})
+
     def progress(self, done: int, total: int, unit: str = "") -> None:
         """Report how far the job is, for whoever shows it: ``progress(3, 6, "epochs")``."""
         now = time.monotonic()
@@ -111,6 +131,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     with _output_to(log) as terminal, _logging(terminal):
         try:
             yield this
+            this.record()
         except KeyboardInterrupt:
             _fail(this, "interrupted", terminal)
         except Exception as error:  # noqa: BLE001 - the script ends here, and says why

@@ -158,3 +158,5 @@ def test_the_example_of_a_study_of_ones_own_works(tmp_path: Path) -> None:
     assert jobs["train_model"] == 2
     theirs = {name for name in jobs if name.startswith("attribute_")}
     assert theirs == {"attribute_patient_gradient", "attribute_patient_lrp", "attribute_hasty_lrp"}
+    jobs = planned(tmp_path, "--replace-workflow-config", "--", "report", configs=(example,))
+    assert jobs["report_pdf"] == 1  # of what it computes: the text leaves the rest out

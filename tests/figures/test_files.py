@@ -19,7 +19,8 @@ from matplotlib.image import imread
 from nn_interpretability.plotting.data import write_panel_group
 from nn_interpretability.plotting.figures import draw
 from nn_interpretability.plotting.panels import COLUMN_HEAD, MARGIN, MAX_CELL, ROW_HEAD, draw_panel_group
-from nn_interpretability.plotting.style import PNG_DPI, TEXT_WIDTH_CM, figure_style, typeset
+from nn_interpretability.plotting.style import FRAME, INK, PNG_DPI, TEXT_WIDTH_CM, figure_style, typeset
+from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.storage.product import recorded_digest
 
 FILES = ("f.pdf", "f.png", "f.json")
@@ -129,6 +130,16 @@ def test_the_style_leaves_the_users_settings_alone() -> None:
         assert mpl.rcParams["pdf.fonttype"] == 42
 
     assert dict(mpl.rcParams) == before
+
+
+def test_the_style_sheet_is_what_figures_are_drawn_with() -> None:
+    settings = style_settings()
+    with figure_style():
+        drawn = {key: mpl.rcParams[key] for key in settings}
+    assert float(settings["font.size"]) == drawn["font.size"] == 7.5
+    assert drawn["text.color"] == f"#{settings['text.color']}" == INK
+    assert drawn["axes.edgecolor"] == f"#{settings['axes.edgecolor']}" == FRAME
+    assert float(settings["savefig.dpi"]) == PNG_DPI
 
 
 def test_every_printable_character_can_be_drawn(tmp_path: Path, caplog) -> None:

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from figures.sidecars import check_sidecar
 from workflow_runs import (
     REPOSITORY,
     RESULTS,
@@ -40,7 +41,7 @@ CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
 
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every product below a results folder."""
-    skipped = {"logs", "benchmarks"}
+    skipped = {"logs", "benchmarks", "provenance"}
     files = (path for path in folder.rglob("*") if path.is_file() and not skipped & set(path.relative_to(folder).parts))
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -107,6 +108,13 @@ def test_the_manifest_lists_the_products(finished: Finished) -> None:
     there = digests(finished.results)
     assert {name: entry["sha256"] for name, entry in products.items()} == {name: there[name] for name in products}
     assert {"attributions/lrp_0.h5", "figures/fig12.pdf", "metrics.csv"} <= products.keys()
+
+
+def test_every_sidecar_has_the_numbers_of_its_figure(finished: Finished) -> None:
+    figures = finished.results / "figures"
+    compared = {data.stem: check_sidecar(data, figures / f"{data.stem}.json") for data in figures.glob("data/*.h5")}
+    assert len(compared) > 30
+    assert min(compared.values()) >= 2
 
 
 def test_the_clock_is_in_one_file(finished: Finished) -> None:

@@ -5,9 +5,9 @@ import importlib
 import pytest
 
 from nn_interpretability.claims.ledger import decided
-from nn_interpretability.claims.rules import Rule, load_rules
+from nn_interpretability.claims.rules import NOT_SUPPORTED, SUPPORTED, Rule, load_rules
 from nn_interpretability.claims.samples import Measured, read_measured, write_measured
-from nn_interpretability.claims.verdict import NOT_SUPPORTED, SUPPORTED, verdicts
+from nn_interpretability.claims.verdict import verdicts
 
 RULES = load_rules()
 FAMILY = 30

@@ -7,6 +7,7 @@ from scipy import stats
 
 from nn_interpretability.claims.finding import Finding, above, below, equivalent, fact, identity
 from nn_interpretability.claims.ranks import partial_rank_correlations, rank_correlations
+from nn_interpretability.claims.rules import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from nn_interpretability.claims.samples import stratified
 from nn_interpretability.claims.statistics import (
     Estimate,
@@ -17,7 +18,7 @@ from nn_interpretability.claims.statistics import (
     partial_spearman,
     spearman,
 )
-from nn_interpretability.claims.verdict import NOT_SUPPORTED, SUPPORTED, UNDECIDED, verdicts
+from nn_interpretability.claims.verdict import verdicts
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:

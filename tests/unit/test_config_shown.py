@@ -21,3 +21,20 @@ def test_a_name_that_stands_twice_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(shown.SHOWN, "models", "models/{name}")
     (problem,) = problems_of({"attributions": {"cnn": {"method": "gradient"}}})
     assert str(problem).startswith("  models.cnn: is the name of an entry under attributions and under models")
+
+
+def test_a_figure_is_looked_for_by_method_network_and_pictures() -> None:
+    config = {
+        **{section: {} for section in shown.SHOWN},
+        "attributions": {"a": {"method": "lrp", "model": "cnn", "probe": "digits"}},
+        "passes": {"drawn": {"model": "dropout_cnn", "probe": "turning"}},
+        "pass_attributions": {"p": {"method": "deeplift", "passes": "drawn"}},
+        "generators": {"gan": {}},
+        "figures": {"one": {"panels": ["a"], "published": ["p"]}, "two": {"panels": ["gan"], "published": []}},
+    }
+    assert shown.labels_of(config, "one") == {
+        "method": "lrp, deeplift",
+        "model": "cnn, dropout_cnn",
+        "data": "digits, turning",
+    }
+    assert shown.labels_of(config, "two") == {"method": "samples", "model": "gan", "data": "-"}

@@ -143,7 +143,6 @@ def test_what_the_project_ships_is_right(name: str) -> None:
             "the names under probes: digits",
             "'digits'",
         ),
-        ({"figures": {"fig99": {"panels": []}}}, "figures.fig99", "is not a known key", "fig06, fig07", "'fig"),
         (lrp(rule="gama"), "attributions.mine.parameters.rule", "'gama' is not allowed", "'0' or 'epsilon'", "'gamma'"),
         (lrp(rule=0), "attributions.mine.parameters.rule", "0 is not allowed", "'0' or", '"0" (in quotes'),
         (lrp(gamma=-1), "attributions.mine.parameters.gamma", "-1 is not allowed", "a number (at least 0)", ""),

@@ -33,6 +33,7 @@ snakemake = SimpleNamespace(
     wildcards=Values(attribution="lrp_0"),
     log=Values(log=sys.argv[1]),
     input=Values(weights=__file__),
+    output=Values(made=sys.argv[1] + "/../../attributions/lrp_0.h5"),
     params=Values(code="0123", seed=7),
     resources=Values(gpu=0, device="auto"),
 )

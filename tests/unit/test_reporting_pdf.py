@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from figures.results import REPOSITORY, Results, make_results
 
+from nn_interpretability.config.files import merged
+from nn_interpretability.config.report import fit
+from nn_interpretability.config.validate import checked
 from nn_interpretability.errors import BrokenProductError, ConfigError
 from nn_interpretability.reporting import pdf
 from nn_interpretability.storage.product import read_json, write_text
@@ -167,3 +170,34 @@ def test_the_report_is_typeset_without_complaints(results: Results, tmp_path: Pa
     shutil.copytree(REPOSITORY / "report", tmp_path / "a copy")
     pdf.build(tmp_path / "a copy", tmp_path / "again.pdf", inputs=inputs)
     assert (tmp_path / "again.pdf").read_bytes() == (tmp_path / "report.pdf").read_bytes()
+
+
+def test_what_sticks_out_is_told_with_its_file_and_lines() -> None:
+    log = """(./main.tex (./sections/one.tex (./tables/jobs.tex
+Overfull \\hbox (11.6pt too wide) in alignment at lines 2--7
+ [] (not a file
+
+Overfull \\hbox (1.2pt too wide) in paragraph at lines 8--9
+ []
+
+)) (./sections/two.tex (pdftex.def) Info
+Overfull \\hbox (3.5pt too wide) in paragraph at lines 35--36
+"""
+    assert pdf.too_wide(log) == [
+        "tables/jobs.tex: 11.6 pt too wide, in alignment at lines 2--7",
+        "sections/two.tex: 3.5 pt too wide, in paragraph at lines 35--36",
+    ]
+
+
+@needs_latex
+def test_the_report_of_a_small_study_leaves_the_rest_out(results: Results, tmp_path: Path) -> None:
+    study, example = REPOSITORY / "config.yaml", REPOSITORY / "workflow/configs/my_model.example.yaml"
+    left_out = fit(REPOSITORY / "report", checked(merged([example])), study).left_out
+    inputs = {place: path for place, path in results.report_inputs().items() if "figures/" not in place}
+    pdf.build(REPOSITORY / "report", tmp_path / "report.pdf", inputs=inputs, left_out=left_out)
+    log = (tmp_path / "report.log").read_text()
+
+    last = log[log.rindex("This is pdfTeX") :]
+    assert "undefined" not in last
+    assert "[section: left out]" not in last
+    assert "figures/" not in last

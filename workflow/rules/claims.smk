@@ -67,6 +67,7 @@ if CLAIM_GROUPS:
                 *sorted(claim.full_module for claims in CLAIM_GROUPS.values() for claim in claims),
             ),
             claims={claim.id: claim.digest for claims in CLAIM_GROUPS.values() for claim in claims},
+            declared=NUMBERS["claims"],
         script:
             "../../scripts/decide_claims.py"
 

@@ -22,25 +22,35 @@ from nn_interpretability.config.passes import (
     sums_file,
     sums_files,
 )
+from nn_interpretability.config.report import fit
 from nn_interpretability.config.seeds import derive_seed, seeded
-from nn_interpretability.config.shown import file_of
+from nn_interpretability.config.shown import file_of, labels_of
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data import imagenet, photographs, pretrained, study_weights
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
+from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
+from nn_interpretability.storage.job_record import write_run
 from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.storage.product import digest_of
 from nn_interpretability.study.published import JOBS as PUBLISHED_JOBS
 from nn_interpretability.study.published import FILE as PUBLISHED
 from nn_interpretability.study.replicate import entries_of
+from nn_interpretability.study.number_keys import declared_numbers
 from nn_interpretability.training.losses import loss_module
+
+# The checkout, also where the run's folder is another one (--directory).
+CHECKOUT = Path(workflow.basedir)
+CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
 try:
     config = checked(config, files=workflow.configfiles)
+    # What the report's text names and no job makes stops here; what this configuration leaves out, the report leaves out.
+    REPORT = fit(CHECKOUT / "report", config, study=CHECKOUT / "config.yaml")
 except ConfigError as error:
     raise SystemExit(str(error))
 
@@ -62,6 +72,16 @@ FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
 # What is measured of the samples of all generative models, if there are any.
 GENERATOR_METRICS = [f"{config['results']}/metrics/generators.csv"] if config["generators"] else []
 GENERATOR_NUMBERS = [f"{config['results']}/numbers/generators.json"] if config["generators"] else []
+
+# The keys of the numbers that each job may write, by the file that they go to.
+NUMBERS = declared_numbers(config)
+
+# Verdicts on the numbers that the study printed, and what the report says of them.
+REPLICATED = (
+    [f"{config['results']}/replication/verdicts.json", f"{config['results']}/numbers/replication.json"]
+    if config["replication"]
+    else []
+)
 
 # What one job does: the attributions of a model by a method, the figures of a section.
 ATTRIBUTION_JOBS = grouped(config["attributions"], "model", "method")
@@ -100,6 +120,12 @@ onstart:
         run_lock.acquire(config["results"])
     except LockedError as error:
         raise SystemExit(str(error))
+    given = workflow.config_settings
+    write_run(
+        config["results"],
+        files=map(os.path.relpath, given.configfiles),
+        alone=given.replace_workflow_config,
+    )
 
 
 onsuccess:
@@ -116,10 +142,6 @@ GPU = {"gpu": gpus_to_ask(config["device"]), "device": config["device"]}
 # Where the digits of an earlier run came from: a worse source does not replace them.
 DIGITS_RECORD = Path(config["results"], "data", "digits.json")
 DREAM_RECORD = Path(config["results"], "dreams", "record.json")
-
-# The checkout, also where the run's folder is another one (--directory).
-CHECKOUT = Path(workflow.basedir)
-CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
 
 def attribution(name):

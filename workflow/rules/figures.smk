@@ -20,6 +20,7 @@ for section, names in SECTIONS.items():
         threads: 1
         params:
             code=code_digest("nn_interpretability.study.figures", "nn_interpretability.study.numbers"),
+            declared={name: NUMBERS[f"figures/{name}"] for name in names},
             sources=sources_of(names),
             definitions={name: config["figures"][name] for name in names},
         script:
@@ -36,9 +37,8 @@ for section, names in SECTIONS.items():
                 report(
                     FIGURE.format(figure=name, kind="png"),
                     caption="../report/figure.rst",
-                    category="Figures",
-                    subcategory=section.replace("_", " ").capitalize(),
-                    labels={"figure": figure_title(name)},
+                    category=f"Figures: {section.replace('_', ' ')}",
+                    labels={"figure": figure_title(name), **labels_of(config, name)},
                 )
                 for name in names
             ],
@@ -52,6 +52,7 @@ for section, names in SECTIONS.items():
         threads: 1
         params:
             code=code_digest("nn_interpretability.plotting.figures"),
+            style=style_settings(),
         script:
             "../../scripts/draw_figure.py"
 

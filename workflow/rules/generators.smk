@@ -61,6 +61,7 @@ if config["generators"]:
                 "nn_interpretability.study.samples",
                 architecture_module(config["models"][config["samples"]["judge"]]["architecture"]),
             ),
+            declared=NUMBERS["generators"],
             generators=list(config["generators"]),
             architecture=config["models"][config["samples"]["judge"]]["architecture"],
             settings=config["samples"],

@@ -20,6 +20,7 @@ rule measure_attributions:
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.measurements", "nn_interpretability.study.numbers"),
+        declared=NUMBERS["attributions"],
         models={name: entry["model"] for name, entry in config["attributions"].items()},
         seeds={name: model_seed(name) for name in config["models"]},
     script:
@@ -41,6 +42,7 @@ rule measure_models:
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.measurements", "nn_interpretability.study.numbers"),
+        declared=NUMBERS["models"],
         models=list(config["models"]),
     script:
         "../../scripts/measure_models.py"

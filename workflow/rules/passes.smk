@@ -86,6 +86,7 @@ for model_name, names in MERGE_JOBS.items():
         threads: 1
         params:
             code=code_digest("nn_interpretability.study.merge_passes"),
+            declared={name: NUMBERS[f"passes/{name}"] for name in names},
             entries={name: merged_settings(config, name) for name in names},
         script:
             "../../scripts/merge_passes.py"

@@ -23,7 +23,7 @@ rule numbers:
             *expand(rules.calibrate.output.numbers, calibration=config["calibrations"]),
             *CLAIM_NUMBERS,
             *expand(rules.toys.output.numbers, toys=config["toys"]),
-            rules.replicate_published.output.numbers,
+            *REPLICATED[1:],
         ],
     output:
         run="<results>/numbers/run.json",
@@ -38,6 +38,7 @@ rule numbers:
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.numbers"),
+        declared={part: NUMBERS[part] for part in ("run", "data")},
         seed=config["seed"],
     script:
         "../../scripts/numbers.py"
@@ -80,7 +81,7 @@ rule timings:
             **benchmarks_of("train_model", "model", REPLICAS),
             **benchmarks_of_rules(f"measure_claims_{group}" for group in CLAIM_GROUPS),
             **benchmarks_of("toys", "toys", config["toys"]),
-            **benchmarks_of("reproduce_published", "published", PUBLISHED_JOBS),
+            **(benchmarks_of("reproduce_published", "published", PUBLISHED_JOBS) if REPLICATED else {}),
             **benchmarks_of_rules(["measure_attributions", "measure_models"]),
             "numbers": str(rules.numbers.benchmark),
         },
@@ -94,7 +95,8 @@ rule tables:
         timings=rules.timings.output.timings,
         cards=expand(rules.train_model.output.card, model=config["models"]),
         sidecars=expand(FIGURE, figure=config["figures"], kind="json"),
-        verdicts=rules.replicate_published.output.verdicts,
+        claims=rules.decide_claims.output.ledger if CLAIM_GROUPS else [],
+        verdicts=REPLICATED[:1],
     output:
         numbers="<results>/report/numbers.tex",
         tables=expand("<results>/report/tables/{table}.tex", table=TABLES),
@@ -115,7 +117,8 @@ rule tables:
 
 rule report_pdf:
     input:
-        sources=source_files("report"),
+        # A figure that no page shows stops the PDF.
+        sources=lambda wildcards: REPORT.pages(*source_files("report")),
         numbers=rules.tables.output.numbers,
         tables=rules.tables.output.tables,
         figures=expand(FIGURE, figure=config["figures"], kind="pdf"),
@@ -131,6 +134,7 @@ rule report_pdf:
     threads: 1
     params:
         code=code_digest("nn_interpretability.reporting.pdf"),
+        left_out=REPORT.left_out,
     script:
         "../../scripts/report_pdf.py"
 
@@ -176,8 +180,8 @@ rule manifest:
         expand(rules.calibrate.output, calibration=config["calibrations"]),
         rules.claims.input,
         expand(rules.toys.output, toys=config["toys"]),
-        rules.replicate_published.input.reproduced,
-        rules.replicate_published.output,
+        expand("<results>/replication/{published}.json", published=PUBLISHED_JOBS if REPLICATED else []),
+        rules.replication.input,
         rules.numbers.input.parts,
         rules.numbers.output,
         rules.collect_metrics.input,

@@ -14,6 +14,7 @@ rule toys:
     threads: 1
     params:
         code=code_digest("nn_interpretability.study.toys"),
+        declared=lambda wildcards: NUMBERS[f"toys/{wildcards.toys}"],
         settings=lambda wildcards: config["toys"][wildcards.toys],
     script:
         "../../scripts/toys.py"

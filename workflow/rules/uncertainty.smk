@@ -26,6 +26,7 @@ rule measure_evidence:
             "nn_interpretability.study.evidence",
             *architectures_of(config["evidence"][wildcards.evidence]["models"]),
         ),
+        declared=lambda wildcards: NUMBERS[f"evidence/{wildcards.evidence}"],
         networks=lambda wildcards: {
             name: {
                 "architecture": config["models"][name]["architecture"],
@@ -69,6 +70,7 @@ rule calibrate:
             "nn_interpretability.study.calibrate",
             *architectures_of(config["calibrations"][wildcards.calibration]["models"]),
         ),
+        declared=lambda wildcards: NUMBERS[f"calibrations/{wildcards.calibration}"],
         architectures=lambda wildcards: {
             name: config["models"][name]["architecture"]
             for name in config["calibrations"][wildcards.calibration]["models"]

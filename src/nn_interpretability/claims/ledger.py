@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nn_interpretability.claims.finding import Condition, Finding
-from nn_interpretability.claims.rules import Rule, load_rules
+from nn_interpretability.claims.rules import NOT_RUN, VERDICTS, Rule, load_rules
 from nn_interpretability.claims.samples import Measured, read_measured
-from nn_interpretability.claims.verdict import NOT_RUN, VERDICTS, Verdict, verdicts
+from nn_interpretability.claims.verdict import Verdict, verdicts
 from nn_interpretability.errors import DataError
 from nn_interpretability.storage.product import write_json
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import Numbers, entry
 
 LedgerEntry = dict[str, Any]
@@ -24,6 +25,7 @@ def decide_claims(
     numbers_json: Path | str,
     *,
     first_commits: Mapping[str, str],
+    keys: Sequence[str] = ANY,
 ) -> None:
     """Decide all assertions together and write the ledger.
 
@@ -37,9 +39,11 @@ def decide_claims(
         ``rule_version``, ``rule_digest`` and ``rule_commit``.
     numbers_json
         Numbers for the report, behind ``claim.<id>.``: ``verdict``, ``value``, ``low``, ``high``, ``images``,
-        ``seeds`` and what the finding adds; ``claims.count.<verdict>``.
+        ``seeds`` and, behind ``also.``, what the finding adds; ``claims.count.<verdict>``.
     first_commits
         The commit in which each rule first appeared, by its digest; "unknown" where git does not tell.
+    keys
+        The numbers that the job declares.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def decide_claims(
         for name, (content, _) in found.items()
     ]
     write_json(output, ledger)
-    write_json(numbers_json, numbers_of_ledger(ledger))
+    write_part(numbers_json, numbers_of_ledger(ledger), keys=keys)
 
 
 def decided(rule: Rule, measured: Measured) -> Finding:
@@ -133,6 +137,7 @@ def numbers_of_ledger(ledger: list[LedgerEntry], *, source: str = "claims.json")
         low, high = each["interval"] or (None, None)
         found: dict[str, Any] = {"verdict": each["verdict"], "images": each["images"], "seeds": each["seeds"]}
         numbers |= {f"claim.{each['id']}.{key}": entry(value, source=source) for key, value in found.items()}
-        values = {"value": each["value"], "low": low, "high": high, **each["numbers"]}
+        also = {f"also.{key}": value for key, value in each["numbers"].items()}
+        values = {"value": each["value"], "low": low, "high": high, **also}
         numbers |= {f"claim.{each['id']}.{key}": entry(value, digits=3, source=source) for key, value in values.items()}
     return numbers

@@ -17,6 +17,9 @@ from nn_interpretability.errors import ConfigError
 KINDS = ("sampled", "identity")
 """Decided over pictures and training seeds, or by a theorem and a check in float64."""
 
+SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "undecided", "not run"
+VERDICTS = (SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN)
+
 _WORDS = ("id", "module", "group", "kind", "place", "assertion", "statistic", "rule")
 _LISTS = ("networks", "once", "generators")
 _KEYS = {*_WORDS, *_LISTS, "parameters", "version", "digest"}

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nn_interpretability.claims.finding import Finding
+from nn_interpretability.claims.rules import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from nn_interpretability.claims.statistics import holm
 
-SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "undecided", "not run"
-VERDICTS = (SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN)
 ALPHA = 0.05
 
 

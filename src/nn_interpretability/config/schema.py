@@ -21,47 +21,6 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z][a-z0-9_]*$"
-FIGURES = (
-    "fig01",
-    "fig02",
-    "fig03",
-    "fig04",
-    "fig05",
-    "fig06",
-    "fig07",
-    "fig08",
-    "fig08_conv1",
-    "fig08_conv2",
-    "fig09",
-    "fig10",
-    "fig11",
-    "fig12",
-    "fig13",
-    "fig15",
-    "fig16",
-    "fig17",
-    "fig18",
-    "fig19",
-    "fig19_taylor",
-    "fig19_uncertainty",
-    "fig20",
-    "fig21",
-    "fig22",
-    "fig23",
-    "fig23_weekly",
-    "fig24",
-    "reliability",
-    "bicubic",
-    "fluctuation",
-    "modes",
-    "transposed",
-    "samples",
-    "expert",
-    "class_model",
-    "dreams_without",
-    "activation_views",
-    "toys",
-)
 
 
 def config_schema() -> Schema:
@@ -421,8 +380,9 @@ def _replication() -> Schema:
             },
         }
     ) | {
-        "default": {},
-        "description": "numbers that the study printed, from its own weights if the data folder has them",
+        "type": ["object", "null"],
+        "default": None,
+        "description": "numbers that the study printed, with its own networks if they are there; null: not at all",
     }
 
 
@@ -741,4 +701,4 @@ def _figures() -> Schema:
         },
         required=("panels",),
     )
-    return _object(dict.fromkeys(FIGURES, figure)) | {"default": {}, "description": "figures of the report"}
+    return _named(figure, default={}, description="figures; the PDF needs each of them on a page")

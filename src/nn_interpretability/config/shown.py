@@ -42,3 +42,39 @@ def names_to_show(config: Mapping[str, Any]) -> dict[str, list[str]]:
         for name in entries if isinstance(entries, Mapping) else ():
             found.setdefault(name, []).append(section)
     return found
+
+
+def labels_of(config: Mapping[str, Any], figure: str) -> dict[str, str]:
+    """By what people look for a figure in the HTML report: its method, its networks, its pictures.
+
+    Parameters
+    ----------
+    config
+        The whole configuration, checked.
+    figure
+        Name of an entry of ``figures``.
+
+    Returns
+    -------
+    dict
+        ``method``, ``model`` and ``data``, several of them with commas between, none as a dash.
+    """
+    definition = config["figures"][figure]
+    found: dict[str, dict[str, None]] = {"method": {}, "model": {}, "data": {}}
+    for name in [*definition["panels"], *definition["published"]]:
+        section = names_to_show(config)[name][0]
+        entry = {**config[section][name]}
+        entry |= config["passes"][entry["passes"]] if section == "pass_attributions" else {}
+        models = entry.get("models") or [entry.get("model") or (name if section == "generators" else "")]
+        found["method"][entry.get("method", _METHODS.get(section, section.replace("_", " ")))] = None
+        found["model"] |= dict.fromkeys(filter(None, models))
+        found["data"] |= dict.fromkeys(filter(None, [entry.get("probe")]))
+    return {label: ", ".join(values) or "-" for label, values in found.items()}
+
+
+_METHODS = {
+    "syntheses": "activation maximisation",
+    "dreams": "DeepDream",
+    "activation_views": "activation maps",
+    "generators": "samples",
+}

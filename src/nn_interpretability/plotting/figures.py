@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from nn_interpretability.plotting import curves_data
 from nn_interpretability.plotting.curves import draw_curves
 from nn_interpretability.plotting.curves_data import Curves, curves_of
-from nn_interpretability.plotting.data import SCHEMA, MapRow, PanelGroup, read_figure_data
+from nn_interpretability.plotting.data import SCHEMA, PanelGroup, read_figure_data
 from nn_interpretability.plotting.gallery import draw_gallery
 from nn_interpretability.plotting.gallery_data import KIND as GALLERY
 from nn_interpretability.plotting.gallery_data import Gallery, gallery_of
@@ -21,6 +21,7 @@ from nn_interpretability.plotting.panels import draw_panel_group
 from nn_interpretability.plotting.scatter import draw_scatter
 from nn_interpretability.plotting.scatter_data import KIND as SCATTER_KIND
 from nn_interpretability.plotting.scatter_data import PassScatter, scatter_of
+from nn_interpretability.plotting.sidecar import Content, sidecar
 from nn_interpretability.plotting.strip import draw_strip
 from nn_interpretability.plotting.strip_data import KIND, OcclusionStrip, strip_of
 from nn_interpretability.plotting.style import PNG_DPI, figure_style
@@ -38,8 +39,6 @@ from nn_interpretability.plotting.uncertainty_data import (
 )
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import write_json, writing
-
-Content = PanelGroup | OcclusionStrip | Curves | Gallery | EvidenceCurve | ReliabilityDiagrams | PassScatter | ToyCurves
 
 
 def draw(
@@ -59,7 +58,7 @@ def draw(
     pdf, png
         The figure at its size on paper: vectors with text, and 100 dots per centimetre.
     sidecar_json
-        What the figure shows and what made it: job, code, inputs, attributions, facts for the caption.
+        What the figure shows, every number in it, and what made it; see :mod:`nn_interpretability.plotting.sidecar`.
     provenance
         What makes the figure, from :func:`nn_interpretability.storage.provenance.provenance`.
 
@@ -75,7 +74,7 @@ def draw(
             save_pdf(figure, temporary, title=content.figure)
         with writing(png) as temporary:
             save_png(figure, temporary)
-    write_json(sidecar_json, sidecar(content, provenance))
+        write_json(sidecar_json, sidecar(content, provenance, figure))
 
 
 def _drawn(content: Content) -> Figure:
@@ -129,73 +128,6 @@ def read_figure(path: Path) -> Content:
     }
     reader = readers.get(str(product.params.get("kind")))
     return reader(product) if reader is not None else read_figure_data(path)
-
-
-def sidecar(content: Content, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """What a reader of the figure may want to know, as plain data."""
-    match content:
-        case OcclusionStrip():
-            facts = _strip_facts(content)
-        case Curves():
-            facts = _curves_facts(content)
-        case Gallery():
-            facts = _gallery_facts(content)
-        case PanelGroup():
-            facts = _group_facts(content)
-        case EvidenceCurve():
-            facts = {"quantity": "probability", "pictures": len(content.angle), "blocks": []}
-        case ReliabilityDiagrams():
-            facts = {"quantity": "accuracy", "pictures": int(content.count[0, 0].sum()), "blocks": []}
-        case PassScatter():
-            facts = {"quantity": "logits", "pictures": len(content.angle), "passes": len(content.logit), "blocks": []}
-        case ToyCurves():
-            facts = {"quantity": "share of the score", "methods": dict(content.methods), "blocks": []}
-    return {
-        "figure": content.figure,
-        "provenance": dict(provenance),
-        "data_provenance": dict(content.provenance),
-        "facts": facts,
-    }
-
-
-def _curves_facts(curves: Curves) -> dict[str, Any]:
-    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in curves.panels]
-    return {"quantity": curves.y_label, "facts": dict(curves.facts), "blocks": [{"heading": "", "rows": rows}]}
-
-
-def _gallery_facts(gallery: Gallery) -> dict[str, Any]:
-    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in gallery.rows]
-    return {
-        "quantity": "",
-        "pictures": sum(len(each.pictures) for each in gallery.rows),
-        "blocks": [{"heading": "", "rows": rows}],
-    }
-
-
-def _strip_facts(strip: OcclusionStrip) -> dict[str, Any]:
-    rows = [{"name": each.name, "heading": each.heading, "detail": each.detail} for each in strip.maps]
-    return {
-        "quantity": strip.quantity,
-        "limit": strip.limit,
-        "pictures": len(strip.covered),
-        "blocks": [{"heading": "", "rows": rows}],
-    }
-
-
-def _group_facts(group: PanelGroup) -> dict[str, Any]:
-    return {
-        "quantity": group.quantity,
-        "limit": group.rows[0].limit,
-        "scale_rule": group.scale_rule,
-        "pictures": len(group.label),
-        "blocks": [
-            {"heading": block.heading, "rows": [_row_facts(row) for row in block.rows]} for block in group.blocks
-        ],
-    }
-
-
-def _row_facts(row: MapRow) -> dict[str, Any]:
-    return {"name": row.name, "heading": row.heading, "detail": row.detail, "share_beyond": row.beyond}
 
 
 @contextmanager

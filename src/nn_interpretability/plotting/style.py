@@ -5,11 +5,13 @@ Figures are made at the size at which they are printed, so a size given here is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import matplotlib as mpl
+
+from nn_interpretability.plotting.style_sheet import STYLE_SHEET
 
 TEXT_WIDTH_CM = 15.2
 """Width of the text column of the report."""
@@ -34,41 +36,13 @@ MUTED = "#666666"
 FRAME = "#c4c4c4"
 BAND = "#ececec"
 
-_RC: dict[Any, Any] = {
-    # Fonts that matplotlib brings along, so that every machine draws the same; the first is the sans serif
-    # of the report's own type family, the second has the letters that the first lacks.
-    "font.family": ["cmss10", "DejaVu Sans"],
-    "font.size": TEXT_PT,
-    "mathtext.fontset": "cm",
-    "mathtext.default": "regular",
-    "axes.formatter.use_mathtext": True,
-    "axes.unicode_minus": False,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FRAME,
-    "axes.linewidth": 0.4,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": SMALL_PT,
-    "ytick.labelsize": SMALL_PT,
-    "xtick.major.size": 2.0,
-    "ytick.major.size": 2.0,
-    "xtick.major.width": 0.4,
-    "ytick.major.width": 0.4,
-    "pdf.fonttype": 42,
-    "pdf.compression": 9,
-    "savefig.dpi": PNG_DPI,
-    "figure.dpi": PNG_DPI,
-    "image.interpolation": "none",
-}
-
 
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Draw with the style of the figures, whatever the user's own matplotlib settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
+        mpl.rcParams.update(mpl.rc_params_from_file(STYLE_SHEET, use_default_template=False))
         yield
 
 
@@ -107,6 +81,17 @@ def typeset(words: str) -> str:
     The superscript of the rule :math:`z^\mathcal{B}` is written ``zᴮ``.
     """
     return "".join(_AS_FORMULA.get(letter, letter) for letter in words)
+
+
+def plain(words: str) -> str:
+    """Words as people read them, from what :func:`typeset` and drawing code give to matplotlib."""
+    for letter, formula in sorted(_AS_FORMULA.items(), key=lambda item: -len(item[1])):
+        words = words.replace(formula, letter) if letter.strip() else words
+    words = re.sub(r"\\math(?:it|cal|rm|bf)\{([^{}]*)\}", r"\1", words)
+    return re.sub(r"\$([^$]*)\$", lambda found: found.group(1).translate(_NO_BRACES), words)
+
+
+_NO_BRACES = str.maketrans("", "", "{}")
 
 
 def inches(centimetres: float) -> float:

@@ -7,20 +7,24 @@ paths with spaces or letters beyond ASCII, the place of the checkout and files l
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.reporting.figure_list import write_figure_list
+from nn_interpretability.reporting.leave_out import leave_out
+from nn_interpretability.reporting.sources import MAIN
 from nn_interpretability.storage.product import verified, writing
 
-DEBIAN_PACKAGES = ("latexmk", "texlive-latex-recommended", "texlive-latex-extra", "texlive-science", "lmodern")
+LOGGER = logging.getLogger(__name__)
 
-MAIN = "main.tex"
+DEBIAN_PACKAGES = ("latexmk", "texlive-latex-recommended", "texlive-latex-extra", "texlive-science", "lmodern")
 
 # Any fixed second serves: TeX prints no date in the report, but writes one into the file.
 _EPOCH = "1593561600"
@@ -56,6 +60,7 @@ def build(
     output: Path | str,
     *,
     inputs: Mapping[str, Path | str],
+    left_out: Mapping[str, Sequence[str]] | None = None,
     log: Path | str | None = None,
 ) -> None:
     """Typeset the report.
@@ -69,6 +74,8 @@ def build(
     inputs
         What the sources include, by its place in the folder of the build: ``"numbers.tex"``,
         ``"tables/conservation.tex"``, ``"figures/fig12.pdf"``.  All are products of the workflow.
+    left_out
+        What this run's configuration leaves out, by kind; see :mod:`nn_interpretability.reporting.leave_out`.
     log
         Where to keep LaTeX's log; default: beside the PDF, with the suffix ``.log``.
 
@@ -89,10 +96,14 @@ def build(
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         folder = Path(name)
         _gather(source, inputs, folder)
-        finished = _latexmk(folder)
+        leave_out(folder, left_out or {})
+        write_figure_list(folder)
+        finished = latexmk(folder)
         _keep_log(folder, finished, log)
         if finished.returncode != 0:
-            raise ReportError(_explain(folder, finished.stdout, log))
+            raise ReportError(explain(folder, finished.stdout, log))
+        for place in too_wide(_last_run(folder)):
+            LOGGER.warning("the report sticks out of its text: %s", place)
         with writing(output) as temporary:
             shutil.copyfile(folder / MAIN.replace(".tex", ".pdf"), temporary)
 
@@ -105,7 +116,8 @@ def _gather(source: Path, inputs: Mapping[str, Path | str], folder: Path) -> Non
         shutil.copyfile(verified(path), target)
 
 
-def _latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
+def latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run latexmk in a folder with ``main.tex``; the outcome has all that it said."""
     settings = {
         "SOURCE_DATE_EPOCH": _EPOCH,
         "FORCE_SOURCE_DATE": "1",
@@ -125,11 +137,14 @@ def _latexmk(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _last_run(folder: Path) -> str:
+    log = folder / MAIN.replace(".tex", ".log")
+    return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+
+
 def _keep_log(folder: Path, finished: subprocess.CompletedProcess[str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
-    latex_log = folder / MAIN.replace(".tex", ".log")
-    words = latex_log.read_text(encoding="utf-8", errors="replace") if latex_log.is_file() else ""
-    log.write_text(f"{finished.stdout}\n{words}", encoding="utf-8")
+    log.write_text(f"{finished.stdout}\n{_last_run(folder)}", encoding="utf-8")
 
 
 def errors_in(words: str) -> list[str]:
@@ -143,7 +158,36 @@ def errors_in(words: str) -> list[str]:
     return found
 
 
-def _explain(folder: Path, words: str, log: Path) -> str:
+def too_wide(words: str, allowed: float = 2.0) -> list[str]:
+    """Lines, tables and figures that stick out of the text in LaTeX's log, each with its file and lines.
+
+    Parameters
+    ----------
+    words
+        The log, its lines not broken.
+    allowed
+        Points that nobody sees.
+    """
+    found: list[str] = []
+    files: list[str] = []
+    in_message = False
+    for line in words.splitlines():
+        message = re.match(r"Overfull \\hbox \(([\d.]+)pt too wide\) (.*)", line)
+        in_message = bool(message) or (in_message and bool(line.strip()))
+        if message and float(message.group(1)) > allowed:
+            place = next((file for file in reversed(files) if file), MAIN)
+            found.append(f"{place}: {message.group(1)} pt too wide, {message.group(2)}")
+        if not in_message:
+            for bracket, file in re.findall(r"([()])(?:\./([^\s()]+))?", line):
+                if bracket == "(":
+                    files.append(file)
+                elif files:
+                    files.pop()
+    return list(dict.fromkeys(found))
+
+
+def explain(folder: Path, words: str, log: Path) -> str:
+    """What LaTeX complains of, from what it said, and where its log is."""
     errors = errors_in(words) or words.splitlines()[-15:]
     message = ["LaTeX could not typeset the report:", *(f"    {line}" for line in errors)]
     keys = _UNKNOWN_RESULT.findall("\n".join(errors))

@@ -16,6 +16,10 @@ _FAILED = "not reproduced"
 _NOT_RUN = "not run"
 
 
+NO_NUMBERS: Verdicts = {"tables": {}, "numbers": []}
+"""What there is where a run does not compare the printed numbers."""
+
+
 def replication_table(verdicts: Verdicts) -> str:
     r"""A ``longtable`` of all numbers; the text defines ``\tabletitle``, caption and label.
 

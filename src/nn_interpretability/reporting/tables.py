@@ -13,30 +13,34 @@ from typing import Any
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
 from nn_interpretability.reporting import toy_tables
+from nn_interpretability.reporting.claims_table import claims_table
 from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
-from nn_interpretability.reporting.replication_table import replication_table
+from nn_interpretability.reporting.replication_table import NO_NUMBERS, replication_table
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
 from nn_interpretability.storage.product import read_json, write_text
 
 Numbers = Mapping[str, Mapping[str, Any]]
 
-TABLES = (
-    "conservation",
-    "relevance_sinks",
-    "settings",
-    "model_card",
-    "figure_provenance",
-    "attribution_provenance",
-    "jobs",
-    "margin_links",
-    "evidence",
-    "auroc",
-    "calibration",
-    "toy_answers",
-    "toy_pair",
-    "matrices",
-    "replication",
-)
+_MADE_FROM = {
+    "conservation": "attributions",
+    "relevance_sinks": "attributions",
+    "settings": "figures",
+    "model_card": "models",
+    "figure_provenance": "figures",
+    "attribution_provenance": "figures",
+    "jobs": "",
+    "margin_links": "",
+    "evidence": "evidence",
+    "auroc": "evidence",
+    "calibration": "calibrations",
+    "toy_answers": "toys",
+    "toy_pair": "toys",
+    "matrices": "toys",
+    "claims": "claims",
+    "replication": "replication",
+}
+
+TABLES = tuple(_MADE_FROM)
 """Names of the files, without ``.tex``."""
 
 NONE = "--"
@@ -45,14 +49,20 @@ _SINKS = ("bias", "stabilizer", "blocked", "sent")
 _HEAD = "% Made from results; changes are lost.\n"
 
 
+def made_from() -> Mapping[str, str]:
+    """Section of the configuration without which each table of :data:`TABLES` has no rows; empty: it always has."""
+    return _MADE_FROM
+
+
 def write_tables(
     folder: Path | str,
     *,
     numbers: Path | str,
     cards: Mapping[str, Path | str],
     figures: Mapping[str, Path | str],
-    verdicts: Path | str,
     timings: Path | str | None = None,
+    claims: Path | str | None = None,
+    verdicts: Path | str | None = None,
 ) -> None:
     """Write every table of :data:`TABLES` to ``folder/<name>.tex``.
 
@@ -66,10 +76,12 @@ def write_tables(
         Model card of each model.
     figures
         Sidecar of each figure.
-    verdicts
-        What became of the numbers that the study printed.
     timings
         Clock readings of the jobs; without them the tables say that there are none.
+    claims
+        The ledger of claims; None where the run decides none.
+    verdicts
+        What became of the numbers that the study printed; None where the run does not compare them.
     """
     known: Numbers = read_json(numbers)
     models = {name: read_json(path) for name, path in sorted(cards.items())}
@@ -90,7 +102,8 @@ def write_tables(
         "toy_answers": _toy_table("lcccc", *toy_tables.answers_table(known)),
         "toy_pair": _toy_table("lccc", *toy_tables.pair_table(known)),
         "matrices": toy_tables.matrices(known),
-        "replication": replication_table(read_json(verdicts)),
+        "claims": claims_table([] if claims is None else read_json(claims)),
+        "replication": replication_table(NO_NUMBERS if verdicts is None else read_json(verdicts)),
     }
     assert tables.keys() == set(TABLES)
     for name, text in tables.items():
@@ -116,6 +129,11 @@ def long_tabular(
     begin, top = start.split("\n", 1)
     heads = f"{begin}\n\\tabletitle\\\\\n{top}\\midrule\n\\endfirsthead\n{top}\\midrule\n\\endhead\n"
     return heads + body.replace(r"\end{tabular}", r"\end{longtable}")
+
+
+def _words(share: float) -> str:
+    """A column of words that are broken into lines, at a share of the width of the text."""
+    return rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}"
 
 
 def conservation_table(numbers: Numbers) -> str:
@@ -332,7 +350,7 @@ def figure_provenance_table(
             ]
         )
     head = ["figure", "rule", "figure data", "probe", "weights", "model seed", "commit", "device", "time"]
-    return long_tabular("lllllrllr", head, [rows])
+    return long_tabular(f"l{_words(0.19)}lllrllr", head, [rows])
 
 
 def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings) -> str:
@@ -355,7 +373,7 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
         for name, job in sorted(jobs.items())
     ]
     return long_tabular(
-        r"l>{\raggedright\arraybackslash}p{2cm}lllr",
+        f"{_words(0.31)}{_words(0.17)}{_words(0.26)}llr",
         ["attribution", "figure", "rule", "code", "device", "time"],
         [rows],
     )
@@ -381,7 +399,7 @@ def jobs_table(clock: Timings) -> str:
         )
     if not rows:
         rows = [["no clock readings were recorded", NONE, NONE, NONE, NONE]]
-    return long_tabular("lrrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
+    return long_tabular(f"{_words(0.5)}rrrr", ["rule", "jobs", "time of all", "longest", "memory"], [rows])
 
 
 def _was_sampled(job: Mapping[str, Any]) -> bool:

@@ -176,14 +176,19 @@ def write_numbers(numbers_json: Path | str, output_tex: Path | str) -> None:
     DataError
         If a key has characters that cannot stand in ``\result{key}``.
     """
+    write_text(output_tex, definitions(read_json(numbers_json)))
+
+
+def definitions(numbers: Mapping[str, Mapping[str, Any]]) -> str:
+    """Definitions of numbers, a line each."""
     lines = ["% Made from numbers.json; changes are lost."]
-    for key, value in sorted(read_json(numbers_json).items()):
+    for key, value in sorted(numbers.items()):
         if not _KEY.fullmatch(key):
             raise DataError(
                 f"The number {key!r} cannot be named in LaTeX; a key has letters, digits, dots, hyphens, underscores."
             )
         lines.append(rf"\DefineResult{{{key}}}{{{printed_entry(value)}}}")
-    write_text(output_tex, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _spell(letter: str) -> str:

@@ -16,7 +16,7 @@ from nn_interpretability.storage.disk import absolute
 from nn_interpretability.storage.lock import results_root
 from nn_interpretability.storage.product import digest_of, recorded_digest
 
-__all__ = ["provenance"]
+__all__ = ["name_in_results", "provenance"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("h5py", "numpy", "torch")
@@ -61,7 +61,7 @@ def provenance(
         "wildcards": {key: str(value) for key, value in wildcards.items()},
         "code": code,
         "commit": _commit(),
-        "inputs": {_name(Path(path)): recorded_digest(path) or digest_of(path) for path in inputs},
+        "inputs": {name_in_results(Path(path)): recorded_digest(path) or digest_of(path) for path in inputs},
         "seed": seed,
         "device": device,
         "instruction_set": _instruction_set(),
@@ -73,7 +73,8 @@ def provenance(
     return description | dict(extra)
 
 
-def _name(path: Path) -> str:
+def name_in_results(path: Path) -> str:
+    """Name of a file relative to the results folder it lies in, else to the working folder, else its name alone."""
     full = absolute(path)
     for root in (results_root(full), Path.cwd()):
         if root is not None and full.is_relative_to(root):

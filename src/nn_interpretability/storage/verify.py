@@ -38,7 +38,7 @@ SCHEMAS = frozenset(
     }
 )
 
-_NO_PRODUCTS = {"logs", "benchmarks"}
+_NO_PRODUCTS = {"logs", "benchmarks", "provenance"}
 _MAKE_AGAIN = "run the same command again: it makes this file again"
 
 
@@ -58,7 +58,7 @@ def verify(results: Path | str, *, set_aside: bool = False) -> list[Problem]:
     """Check all products of a results folder, changing nothing unless asked to.
 
     A product is a file with a digest beside it, or one whose suffix says so (``.h5 .json .csv .safetensors
-    .pdf .png .tex``) outside of ``logs`` and ``benchmarks``.
+    .pdf .png .tex``) outside of ``logs``, ``benchmarks`` and ``provenance``.
 
     Parameters
     ----------

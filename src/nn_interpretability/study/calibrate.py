@@ -10,7 +10,7 @@ model: ``images`` [sample, channel, y, x], ``maps`` [when, sample, y, x], ``prob
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
-from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.measurements import write_measures
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
 from nn_interpretability.training.calibration import brier, nll, reliability
@@ -55,6 +55,7 @@ def calibrate(
     found: imagenet.Photographs | None,
     photograph_settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    keys: Sequence[str] = ANY,
 ) -> None:
     """Fit calibrations, measure what they are worth, and explain the first network before and after a temperature.
 
@@ -81,6 +82,8 @@ def calibrate(
         ``network`` (of torchvision), ``limit`` (photographs read; half of them to fit, half to judge) and ``shown``.
     provenance
         What makes the files.
+    keys
+        Of the numbers that the job declares.
     """
     digits = digits_file.load(digits_h5)
     source = f"calibrations/{name}.h5"
@@ -129,7 +132,7 @@ def calibrate(
     )
     numbers |= {f"photographs.{key}": value for key, value in words["numbers"].items()}
     write_measures(measures, metrics_csv)
-    write_json(numbers_json, {f"calibration.{name}.{key}": value for key, value in numbers.items()})
+    write_part(numbers_json, {f"calibration.{name}.{key}": value for key, value in numbers.items()}, keys=keys)
 
 
 def scalings(held_out: Tensor, labels: Tensor, scores: Tensor, *, what: str) -> tuple[float | None, dict[str, Tensor]]:

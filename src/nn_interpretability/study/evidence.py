@@ -29,8 +29,8 @@ from nn_interpretability.stochastic.passes import BLOCK as PASSES_BLOCK
 from nn_interpretability.stochastic.passes import draw_passes
 from nn_interpretability.stochastic.sampler import Dropout, Randomness
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
-from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.measurements import write_measures
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.uncertainty.auroc import LEVEL, Area, auroc
 from nn_interpretability.uncertainty.evidential import opinion
@@ -75,6 +75,7 @@ def measure_evidence(
     pass_pictures: int,
     seed: int,
     provenance: Mapping[str, Any],
+    keys: Sequence[str] = ANY,
 ) -> None:
     """Ask networks how sure they are, and measure how much that tells.
 
@@ -110,6 +111,8 @@ def measure_evidence(
         Of the shuffled pictures, of the masks and of the bootstrap.
     provenance
         What makes the files.
+    keys
+        Of the numbers that the job declares.
     """
     turned = read_hdf5(probe, schema="probe/1")
     digits = digits_file.load(digits_h5)
@@ -137,7 +140,7 @@ def measure_evidence(
         numbers |= {f"{each}.{key}": entry(value, decimals=3, source=source) for key, value in measures[each].items()}
     _write_turned(Path(output), turned, of_turned, networks, provenance)
     write_measures(measures, metrics_csv)
-    write_json(numbers_json, {f"evidence.{name}.{key}": value for key, value in numbers.items()})
+    write_part(numbers_json, {f"evidence.{name}.{key}": value for key, value in numbers.items()}, keys=keys)
 
 
 def ask(model: nn.Module, images: Tensor, *, evidential: bool) -> Said:

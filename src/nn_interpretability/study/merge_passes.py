@@ -19,7 +19,7 @@ from nn_interpretability.stochastic.information import pass_weights
 from nn_interpretability.stochastic.merge import Merge, merge_passes, stack_classes
 from nn_interpretability.stochastic.result import PassesAttribution
 from nn_interpretability.storage.hdf5 import Array
-from nn_interpretability.storage.product import write_json
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.study.passes import FUNCTIONS, pictures_of
 
@@ -96,7 +96,7 @@ def _of_each_class(sums: Sequence[Path | str], passes: int) -> PassesAttribution
     return stack_classes([merge_passes(of_class, passes) for of_class in zip(*chunks, strict=True)])
 
 
-def write_numbers(result: PassesAttribution, output: Path | str, *, name: str) -> None:
+def write_numbers(result: PassesAttribution, output: Path | str, *, name: str, keys: Sequence[str] = ANY) -> None:
     """Write what the report says of an explanation of passes.
 
     Keys, each behind ``passes.<name>.``: ``passes``; and for each picture, counted from 0, behind ``<picture>.``:
@@ -115,7 +115,7 @@ def write_numbers(result: PassesAttribution, output: Path | str, *, name: str) -
             unit = "%" if key in ("variation", "covariance_share") else ""
             found = entry(value, source=source) if whole else entry(value, digits=3, unit=unit, source=source)
             numbers[f"{place}.{key}"] = found
-    write_json(output, {f"passes.{name}.{key}": value for key, value in numbers.items()})
+    write_part(output, {f"passes.{name}.{key}": value for key, value in numbers.items()}, keys=keys)
 
 
 def _of_picture(result: PassesAttribution, place: int) -> dict[str, float | int]:

@@ -30,6 +30,7 @@ from nn_interpretability.plotting.uncertainty_data import CURVE_KIND, RELIABILIT
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_json, write_json
 from nn_interpretability.study.measurements import of_filters
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.rows import description_of
 
 Numbers = dict[str, dict[str, Any]]
@@ -38,16 +39,20 @@ FloatArray = npt.NDArray[np.float64]
 TRACE_PARTS = ("received", "sent", "bias", "stabilizer", "blocked")
 
 
-def numbers_of_run(output: Path | str, *, provenance: Mapping[str, Any], source: str = "the run") -> None:
+def numbers_of_run(
+    output: Path | str, *, provenance: Mapping[str, Any], source: str = "the run", keys: Sequence[str] = ANY
+) -> None:
     """Write what holds for the whole run: ``run.seed``, ``run.commit``, ``run.versions.*``."""
     commit, _, changed = str(provenance["commit"]).partition("-")
     words = {"seed": str(provenance["seed"]), "commit": commit[:12] + (" with local changes" if changed else "")}
     words["instruction_set"] = provenance.get("instruction_set", "unknown")
     words |= {f"versions.{name}": version for name, version in provenance.get("versions", {}).items()}
-    write_json(output, {f"run.{key}": entry(value, source=source) for key, value in words.items()})
+    write_part(output, {f"run.{key}": entry(value, source=source) for key, value in words.items()}, keys=keys)
 
 
-def numbers_of_data(record_json: Path | str, output: Path | str, *, source: str = "data/digits.json") -> None:
+def numbers_of_data(
+    record_json: Path | str, output: Path | str, *, source: str = "data/digits.json", keys: Sequence[str] = ANY
+) -> None:
     """Write where the digits come from: ``data.name``, ``data.reason``, ``data.count.*``."""
     record = read_json(record_json)
     title = str(record.get("title", record["source"]))
@@ -60,22 +65,24 @@ def numbers_of_data(record_json: Path | str, output: Path | str, *, source: str 
         "licence": record.get("licence", "unknown"),
     }
     words |= {f"count.{part}": count for part, count in record["counts"].items()}
-    write_json(output, {f"data.{key}": entry(value, source=source) for key, value in words.items()})
+    write_part(output, {f"data.{key}": entry(value, source=source) for key, value in words.items()}, keys=keys)
 
 
-def numbers_of_models(cards: Mapping[str, Path | str], output: Path | str) -> None:
+def numbers_of_models(cards: Mapping[str, Path | str], output: Path | str, *, keys: Sequence[str] = ANY) -> None:
     """Write what model cards say: ``model.<name>.test.accuracy`` and its like.
 
     Parameters
     ----------
     cards, output
         The card of each model, by its name, and the file to write.
+    keys
+        What the job declares; here and below, see :func:`nn_interpretability.study.number_part.write_part`.
     """
     numbers: Numbers = {}
     for name, path in cards.items():
         found = _numbers_of_card(read_json(path), f"models/{name}/card.json")
         numbers |= {f"model.{name}.{key}": value for key, value in found.items()}
-    write_json(output, numbers)
+    write_part(output, numbers, keys=keys)
 
 
 def _numbers_of_card(card: Mapping[str, Any], source: str) -> Numbers:
@@ -114,7 +121,9 @@ def _evidential(part: Mapping[str, Any], source: str) -> Numbers:
     return numbers
 
 
-def numbers_of_attributions(attributions: Mapping[str, Path | str], output: Path | str) -> None:
+def numbers_of_attributions(
+    attributions: Mapping[str, Path | str], output: Path | str, *, keys: Sequence[str] = ANY
+) -> None:
     r"""Write what can be said of attributions: settings, conservation, where relevance went.
 
     Keys, each behind ``attribution.<name>.``: ``method``, ``heading``, ``settings``, ``probe``, ``pictures``;
@@ -127,7 +136,7 @@ def numbers_of_attributions(attributions: Mapping[str, Path | str], output: Path
     for name, path in attributions.items():
         found = _numbers_of_attribution(read_hdf5(path, schema="attribution/1"), f"attributions/{name}.h5")
         numbers |= {f"attribution.{name}.{key}": value for key, value in found.items()}
-    write_json(output, numbers)
+    write_part(output, numbers, keys=keys)
 
 
 def _numbers_of_attribution(product: Product, source: str) -> Numbers:
@@ -153,7 +162,9 @@ def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     return numbers
 
 
-def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source: str | None = None) -> None:
+def numbers_of_figure(
+    figure_data_h5: Path | str, output: Path | str, *, source: str | None = None, keys: Sequence[str] = ANY
+) -> None:
     """Write what a caption says: the colour scale, and how far published and corrected settings agree.
 
     Keys, each behind ``figure.<figure>.``: ``limit`` and ``quantile``; ``beyond.max``, the largest share of a row's
@@ -166,25 +177,14 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
     between two rows of a block in grey.
     """
     product = read_hdf5(figure_data_h5, schema=SCHEMA)
-    if product.params.get("kind") == KIND:
-        write_json(output, _numbers_of_strip(strip_of(product), source))
-        return
-    if product.params.get("kind") == CURVE_KIND:
-        write_json(output, _numbers_of_curve(curve_of(product), source))
-        return
-    if product.params.get("kind") in (RELIABILITY_KIND, TOYS_KIND):
-        write_json(output, {})  # the numbers of calibrations and of toys come from the jobs that make them
-        return
-    if product.params.get("kind") == SCATTER_KIND:
-        write_json(output, _numbers_of_scatter(scatter_of(product), source))
-        return
-    if product.params.get("kind") == curves_data.KIND:
-        write_json(output, _numbers_of_curves(curves_of(product), source))
-        return
-    if product.params.get("kind") == GALLERY:
-        write_json(output, _numbers_of_gallery(gallery_of(product), source))
-        return
-    group = read_figure_data(Path(figure_data_h5))
+    say = _OTHER_FIGURES.get(str(product.params.get("kind")))
+    numbers = say(product, source) if say is not None else _numbers_of_group(Path(figure_data_h5), source)
+    write_part(output, numbers, keys=keys)
+
+
+def _numbers_of_group(figure_data_h5: Path, source: str | None) -> Numbers:
+    """What a figure of maps says."""
+    group = read_figure_data(figure_data_h5)
     source = source or f"figures/data/{group.figure}.h5"
     limit, beyond = group.rows[0].limit, max(row.beyond for row in group.rows)
     numbers = {
@@ -199,7 +199,7 @@ def numbers_of_figure(figure_data_h5: Path | str, output: Path | str, *, source:
         numbers[key] = entry(value, digits=2, source=source)
     for key, value in _alike(group).items():
         numbers[key] = entry(value, decimals=2, source=source)
-    write_json(output, {f"figure.{group.figure}.{key}": value for key, value in numbers.items()})
+    return {f"figure.{group.figure}.{key}": value for key, value in numbers.items()}
 
 
 def _numbers_of_gallery(gallery: Gallery, source: str | None) -> Numbers:
@@ -277,6 +277,17 @@ def _numbers_of_curves(curves: Curves, source: str | None) -> Numbers:
             number = entry(int(value), source=source) if key == "pieces" else entry(value, decimals=2, source=source)
             numbers[f"figure.{curves.figure}.{name}.{key}"] = number
     return numbers
+
+
+_OTHER_FIGURES: Mapping[str, Callable[[Product, str | None], Numbers]] = {
+    KIND: lambda product, source: _numbers_of_strip(strip_of(product), source),
+    CURVE_KIND: lambda product, source: _numbers_of_curve(curve_of(product), source),
+    RELIABILITY_KIND: lambda _product, _source: {},  # the numbers of calibrations and of toys come from the jobs
+    TOYS_KIND: lambda _product, _source: {},  # that make them
+    SCATTER_KIND: lambda product, source: _numbers_of_scatter(scatter_of(product), source),
+    curves_data.KIND: lambda product, source: _numbers_of_curves(curves_of(product), source),
+    GALLERY: lambda product, source: _numbers_of_gallery(gallery_of(product), source),
+}
 
 
 def merge_numbers(parts: Sequence[Path | str], output_json: Path | str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from nn_interpretability.errors import DataError
 from nn_interpretability.storage.product import read_json, write_json
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.study.published import CLOCK, COMPARED, NOT_AVAILABLE, RANDOM_START, Table, Value, load
 from nn_interpretability.study.replicate import numbers_of, replicate
@@ -36,6 +37,7 @@ def compare(
     *,
     settings: Mapping[str, int],
     provenance: Mapping[str, Any],
+    keys: Sequence[str] = ANY,
 ) -> None:
     """Judge every printed number.
 
@@ -64,7 +66,7 @@ def compare(
     rows = [row for table in known.values() for row in _rows(table, ran.get(table.job, {}), ours)]
     tables = {name: _described(table) for name, table in known.items()}
     write_json(output, {"schema": SCHEMA, "tables": tables, "numbers": rows, "provenance": dict(provenance)})
-    write_json(numbers_json, _numbers(rows, known, settings))
+    write_part(numbers_json, _numbers(rows, known, settings), keys=keys)
 
 
 def _described(table: Table) -> dict[str, Any]:

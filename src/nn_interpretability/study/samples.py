@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ from nn_interpretability.models.generators import Generator
 from nn_interpretability.models.rbm import GaussianRBM
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
-from nn_interpretability.storage.product import write_csv, write_json
+from nn_interpretability.storage.product import write_csv
 from nn_interpretability.study.measurements import COLUMNS
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import Numbers, entry
 from nn_interpretability.training.contrastive_divergence import reconstruction_error
 from nn_interpretability.training.generative import CLASSES, load_generative_model
@@ -59,6 +60,7 @@ def sample_generative_models(
     seeds: Mapping[str, int],
     device: str,
     provenance: Mapping[str, Any],
+    keys: Sequence[str] = ANY,
     progress: Progress | None = None,
 ) -> None:
     """Draw samples of each model, and measure them.
@@ -85,6 +87,8 @@ def sample_generative_models(
         ``cpu``, ``cuda`` (an error where there is none) or ``auto``.
     provenance
         What makes the files.
+    keys
+        Of the numbers that the job declares.
     progress
         Called after each model with the models done and their total.
 
@@ -136,7 +140,7 @@ def sample_generative_models(
             progress(done, len(weights))
     types = {"class": "Int64", "image": "Int64", "seed": "Int64", "method": "string"}
     write_csv(metrics_csv, pd.DataFrame(rows, columns=list(COLUMNS)).astype(types))
-    write_json(numbers_json, {f"generator.{key}": value for key, value in numbers.items()})
+    write_part(numbers_json, {f"generator.{key}": value for key, value in numbers.items()}, keys=keys)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ Layout (schema ``toys/1``): for each toy of :data:`~nn_interpretability.study.to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ from nn_interpretability.methods.integrated_gradients import IntegratedGradients
 from nn_interpretability.methods.lrp import LRP
 from nn_interpretability.methods.occlusion import Occlusion
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
-from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.as_published import PublishedDeepLIFT
 from nn_interpretability.study.lecture import lecture_matrices
+from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.study.toy_networks import PAIR, PAIR_AT, TOYS
 
@@ -67,6 +67,7 @@ def run_toys(
     steps: int,
     points: int,
     provenance: Mapping[str, Any],
+    keys: Sequence[str] = ANY,
 ) -> None:
     """Explain the toys.
 
@@ -86,6 +87,8 @@ def run_toys(
         Of the path of integrated gradients.
     provenance
         What makes the files.
+    keys
+        Of the numbers that the job declares.
     """
     arrays: dict[str, Array] = {}
     numbers: dict[str, Any] = {}
@@ -134,7 +137,7 @@ def run_toys(
         provenance=provenance,
         scales={"method": list(METHODS), "pair_method": list(PAIR_METHODS), "network": list(PAIR)},
     )
-    write_json(numbers_json, {f"toys.{name}.{key}": value for key, value in numbers.items()})
+    write_part(numbers_json, {f"toys.{name}.{key}": value for key, value in numbers.items()}, keys=keys)
 
 
 def explainer(method: str, model: nn.Module, points: int) -> Method:
