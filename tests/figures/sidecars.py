@@ -44,7 +44,8 @@ def again(params: dict[str, Any], arrays: dict[str, Any], said: dict[str, Any]) 
         ]
         yield "the scale that is drawn", min(abs(end - arrays["limit"][0]) for end in ends), 0
         beyond = [float(value) for value in re.findall(r"([\d.]+) % beyond the scale", words)]
-        yield "shares that are printed", beyond, np.round(100 * arrays["beyond"], 1)
+        signed = [not block.get("grey") for block in params["blocks"] for _ in block["rows"]]
+        yield "shares that are printed", beyond, np.round(100 * arrays["beyond"][signed], 1)
     elif kind == "occlusion_strip":
         yield "probability", numbers["probability"], arrays["probability"]
         yield "least", min(numbers["probability"]), arrays["probability"].min()

@@ -17,7 +17,9 @@ from nn_interpretability.reporting.sources import GENERATED, MAIN, mentions_in, 
 
 _HEADING = re.compile(r"\\(section|subsection|subsubsection)\*?(?:\[[^\]]*\])?\{")
 _LEVEL = {"section": 1, "subsection": 2, "subsubsection": 3}
-_SETUP = re.compile(r"\s*(\\(renewcommand|newcommand|setcounter|setlength|FloatBarrier|clearpage|appendix)\b|$)")
+_SETUP = re.compile(
+    r"\s*(\\(renewcommand|newcommand|providecommand|setcounter|setlength|FloatBarrier|clearpage|appendix)\b|$)"
+)
 _FLOAT = re.compile(
     r"\\(studyfigure|studyfigurewith|extrafigure|appendixfigure)\b|\\begin\{(figure|table|algorithm)\*?\}"
 )
@@ -25,6 +27,7 @@ _PAGE = re.compile(r"\s*\\input\{(?!tables/)([^}]+)\}\s*$")
 _LABEL = re.compile(r"\\label\{([^}]+)\}")
 _STUDY_LABEL = re.compile(r"\\studyfigure(?:with)?(?:\[[^\]]*\])?\{[^}]*\}(?:\{[^}0-9]+[^}]*\})?\{(\d+)\}")
 _NAMED_LABEL = re.compile(r"\\appendixfigure(?:\[[^\]]*\])?\{([^}]+)\}")
+_NOTE_LABEL = re.compile(r"\\begin\{methodnote\}\{([^}#]+)\}")
 _REFERENCE = re.compile(r"\\([cC]ref|ref|eqref)\{([^}]+)\}")
 _ALWAYS = ("data.", "run.")
 """Numbers that every run has; a text that states no others is about no result."""
@@ -35,6 +38,7 @@ _WORDS = {
     "alg": "algorithm",
     "sec": "section",
     "app": "appendix",
+    "note": "note",
 }
 
 
@@ -186,7 +190,8 @@ def labels_of(text: str) -> list[str]:
     """Labels that a piece of the text defines, also by the macros of figures."""
     plain = without_comments(text)
     figures = [f"fig:{name}" for pattern in (_STUDY_LABEL, _NAMED_LABEL) for name in pattern.findall(plain)]
-    return [*figures, *_LABEL.findall(plain)]
+    notes = [f"note:{name}" for name in _NOTE_LABEL.findall(plain)]
+    return [*figures, *notes, *_LABEL.findall(plain)]
 
 
 def _with_words(text: str, labels: set[str]) -> str:
