@@ -2,7 +2,7 @@
 
 from nn_interpretability.progress import job
 
-with job(snakemake):
+with job(snakemake) as this:
     from nn_interpretability.claims.history import first_commits
     from nn_interpretability.claims.ledger import decide_claims
 
@@ -12,4 +12,5 @@ with job(snakemake):
         snakemake.output.numbers,
         first_commits=first_commits(snakemake.params.claims.values()),
         keys=snakemake.params.declared,
+        provenance=this.provenance(),
     )

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from workflow_runs import REPOSITORY, STUDY, attribution_jobs, drawing_jobs, pass_jobs, planned, run
 
+from nn_interpretability.config.claims import claim_groups, replicas
+
 CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
 
 
@@ -33,7 +35,9 @@ def test_the_jobs_of_the_study(tmp_path: Path) -> None:
         **pass_jobs(CONFIG),
         "prepare_digits": 1,
         "select_probes": len(CONFIG["probes"]),
-        "train_model": len(CONFIG["models"]),
+        "train_model": len(CONFIG["models"]) + len(replicas(CONFIG)),
+        **{f"measure_claims_{group}": 1 for group in claim_groups(CONFIG)},
+        "decide_claims": 1,
         "train_generator": len(CONFIG["generators"]),
         "sample_generators": 1,
         "synthesize_cnn_pixels": 1,
@@ -67,7 +71,7 @@ def test_the_small_run_has_every_rule_and_few_jobs(tmp_path: Path) -> None:
     assert {re.sub(r"_\d+_\d+$", "", name) for name in with_chunks} | merges(jobs) == {
         re.sub(r"_\d+_\d+$", "", name) for name in pass_jobs(CONFIG)
     }
-    assert sum(jobs.values()) <= 104
+    assert sum(jobs.values()) <= 112
 
 
 def merges(jobs: Mapping[str, int]) -> set[str]:
@@ -145,7 +149,8 @@ def test_gpu_rules_ask_for_one_where_there_is_one(tmp_path: Path) -> None:
 
     assert asked(pretended="0") == set()
     on_gpu = {"train_model", "train_generator", "sample_generators", "dream", *attribution_jobs(CONFIG["attributions"])}
-    on_gpu |= {"synthesize_cnn_pixels", "synthesize_cnn_generative"}
+    on_gpu |= {"synthesize_cnn_pixels", "synthesize_cnn_generative", "reproduce_published"}
+    on_gpu |= {f"measure_claims_{group}" for group in claim_groups(CONFIG)}
     on_gpu |= {name for name in planned(tmp_path) if name.startswith(("draw_passes_", "attribute_chunk_"))}
     assert asked(pretended="1") == on_gpu
     assert asked("--config", "device=cpu", pretended="1") == set()

@@ -62,6 +62,7 @@ def test_a_script_is_thin_and_reads_no_configuration(script: Path) -> None:
 
 def test_rules_without_a_job_only_name_a_target() -> None:
     targets = {"models", "generators", "attributions", "syntheses", "passes", "metrics", "figures", "report"}
+    targets |= {"claims", "replication"}
     assert RULES.keys() - JOBS.keys() == targets
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from figures.synthetic import (
 from figures.synthetic_passes import write_pass_attribution
 from figures.synthetic_uncertainty import evidential_card, write_calibration, write_evidence
 
+from nn_interpretability.claims.ledger import decide_claims
+from nn_interpretability.claims.rules import load_rules
+from nn_interpretability.claims.samples import write_measured
 from nn_interpretability.plotting.figures import draw
 from nn_interpretability.plotting.gallery_data import Gallery, GalleryRow, write_gallery
 from nn_interpretability.reporting.tables import TABLES, write_tables
@@ -65,8 +69,9 @@ class Results:
             numbers=self.folder / "numbers.json",
             cards={name: self.folder / f"card_{name}.json" for name in study()["models"]},
             figures=self.figures,
-            verdicts=self.folder / "replication/verdicts.json",
             timings=timings,
+            claims=self.folder / "claims.json",
+            verdicts=self.folder / "replication/verdicts.json",
         )
         return {name: (folder / f"{name}.tex").read_text() for name in TABLES}
 
@@ -141,9 +146,27 @@ def make_results(folder: Path) -> Results:
     numbers.numbers_of_data(write_record(folder / "digits.json"), parts[-1])
     parts.append(folder / "numbers/synthesis.json")
     write_json(parts[-1], {key: numbers.entry(1, source="made up") for key in stated((*NOT_MADE_UP, *(f"figure.fig0{n}." for n in range(1, 6))))})
-    parts.append(compare_nothing(folder))
+    parts += [compare_nothing(folder), decide_planted(folder)]
     numbers.merge_numbers(parts, folder / "numbers.json")
     return results
+
+
+def decide_planted(folder: Path) -> Path:
+    """The ledger of planted claims, one of them not run, and its numbers."""
+    measured = {}
+    for rule in load_rules():
+        planted = importlib.import_module(f"planted_claims.{rule.module}").true()
+        measured[rule.id] = folder / f"claims/{rule.id}.h5"
+        write_measured(
+            measured[rule.id],
+            "there was nothing to measure." if rule.id == "c24" else planted,
+            claim=rule.id,
+            params={"rule_digest": rule.digest},
+            provenance=PROVENANCE,
+        )
+    part = folder / "numbers/claims.json"
+    decide_claims(measured, folder / "claims.json", part, first_commits={}, provenance=PROVENANCE)
+    return part
 
 
 def compare_nothing(folder: Path) -> Path:

@@ -26,6 +26,7 @@ def decide_claims(
     *,
     first_commits: Mapping[str, str],
     keys: Sequence[str] = ANY,
+    provenance: Mapping[str, Any],
 ) -> None:
     """Decide all assertions together and write the ledger.
 
@@ -44,6 +45,8 @@ def decide_claims(
         The commit in which each rule first appeared, by its digest; "unknown" where git does not tell.
     keys
         The numbers that the job declares.
+    provenance
+        What makes the ledger; each entry has the commit of the code that decided it, ``code_commit``.
 
     Raises
     ------
@@ -64,9 +67,9 @@ def decide_claims(
     given = verdicts({name: (rules[name].kind, finding) for name, finding in findings.items()})
     ledger = [
         _entry(rules[name], findings.get(name), given.get(name), content, first_commits)
-        for name, (content, _) in found.items()
+        for name, (content, _) in sorted(found.items())
     ]
-    write_json(output, ledger)
+    write_json(output, [entry | {"code_commit": provenance["commit"]} for entry in ledger])
     write_part(numbers_json, numbers_of_ledger(ledger), keys=keys)
 
 

@@ -38,7 +38,7 @@ def _row(claim: LedgerEntry) -> str:
     said += [_condition(each) for each in claim["conditions"]]
     said += [escape(sentence) for sentence in (claim["note"], claim["reason"]) if sentence]
     verdict = rf"\textbf{{{escape(claim['verdict'])}}}"
-    return " & ".join([name, r"\newline ".join(said), rf"{verdict}\newline {_sample(claim)}"]) + r" \\[0.8ex]"
+    return " & ".join([name, r"\newline ".join(said), rf"{verdict}\newline {_sample(claim)}"]) + " \\\\\n\\addlinespace"
 
 
 def _condition(condition: Mapping[str, Any]) -> str:
@@ -56,7 +56,12 @@ def _sample(claim: LedgerEntry) -> str:
         return ""
     p = "" if claim["p"] is None else rf", $p$ {_p_value(claim['p'])}"
     units = f"{number(str(claim['images']))} units, {_counted(claim['seeds'], 'seed')}"
-    return rf"{{\sffamily\scriptsize {units}{p}; rule {escape(claim['rule_commit'][:7])}}}"
+    return rf"{{\sffamily\scriptsize {units}{p}; rule {escape(_commit(claim['rule_commit']))}}}"
+
+
+def _commit(found: str) -> str:
+    """The first digits of a commit; words as they are."""
+    return found if " " in found or not any(letter.isdigit() for letter in found) else found[:7]
 
 
 def _counted(count: int, what: str) -> str:
