@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from figures.results import make_results
 
-from nn_interpretability.reporting.tables import TABLES, figure_number, write_tables
+from nn_interpretability.claims.rules import load_rules
+from nn_interpretability.reporting.tables import DEFINITIONS, TABLES, figure_number, write_tables
 from nn_interpretability.reporting.tex import code
 from nn_interpretability.storage.product import write_json
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def rows(table: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in TABLES if name not in ("margin_links", "matrices")])
+@pytest.mark.parametrize("name", [name for name in TABLES if name not in DEFINITIONS])
 def test_every_row_has_as_many_cells_as_the_head(tables: dict[str, str], name: str) -> None:
     found = [row for row in rows(tables[name]) if r"\multicolumn" not in "".join(row)]
 
@@ -127,3 +130,18 @@ def test_tables_are_the_same_bytes_each_time(tmp_path: Path) -> None:
 
     assert results.write_tables(timings=None) == results.write_tables(timings=None)
     assert write_tables.__doc__
+
+
+def test_the_text_is_told_of_the_claims_of_a_section_and_of_a_method(tables: dict[str, str]) -> None:
+    lists = tables["claim_lists"]
+    assert r"\DefineClaims{2.2.2}{Deconvolution fails without pooling;" in lists
+    assert r"(\hyperlink{claim:c29}{claim~29}: \emph{supported})." in lists
+    assert r"\DefineClaims{deepdream}{\hyperlink{claim:c24}{claim~24} (\emph{not run}), " in lists
+
+
+def test_every_list_of_claims_that_the_text_prints_can_be_there() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "report").rglob("*.tex"))
+    sections = {rule.place.partition(",")[0] for rule in load_rules()}
+    assert set(re.findall(r"\\claimsmade\{([^}]+)\}", text)) == sections
+    notes = set(re.findall(r"\\begin\{methodnote\}\{(\w+)\}", text))
+    assert {method for rule in load_rules() for method in rule.methods} <= notes

@@ -35,9 +35,9 @@ def decide_claims(
     measured
         File of each assertion, by its id.
     output
-        The ledger: a list of entries with ``id``, ``statement``, ``place``, ``statistic``, ``value``, ``interval``,
-        ``images``, ``seeds``, ``verdict``, ``p``, ``reason``, ``conditions``, ``note``, ``numbers``, ``rule``,
-        ``rule_version``, ``rule_digest`` and ``rule_commit``.
+        The ledger: a list of entries with ``id``, ``statement``, ``place``, ``methods``, ``kind``, ``statistic``,
+        ``value``, ``interval``, ``images``, ``seeds``, ``verdict``, ``p``, ``reason``, ``conditions``, ``note``,
+        ``numbers``, ``rule``, ``rule_version``, ``rule_digest``, ``rule_commit`` and ``code_commit``.
     numbers_json
         Numbers for the report, behind ``claim.<id>.``: ``verdict``, ``value``, ``low``, ``high``, ``images``,
         ``seeds`` and, behind ``also.``, what the finding adds; ``claims.count.<verdict>``.
@@ -86,6 +86,7 @@ def _entry(
         "id": rule.id,
         "statement": rule.assertion,
         "place": rule.place,
+        "methods": list(rule.methods),
         "kind": rule.kind,
         "statistic": rule.statistic,
         "rule": rule.rule,

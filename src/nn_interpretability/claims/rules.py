@@ -21,7 +21,7 @@ SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "un
 VERDICTS = (SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN)
 
 _WORDS = ("id", "module", "group", "kind", "place", "assertion", "statistic", "rule")
-_LISTS = ("networks", "once", "generators")
+_LISTS = ("methods", "networks", "once", "generators")
 _KEYS = {*_WORDS, *_LISTS, "parameters", "version", "digest"}
 
 
@@ -43,6 +43,8 @@ class Rule:
         Where the study makes the assertion.
     assertion, statistic, rule
         What is asserted; what is measured; when it holds.
+    methods
+        The report's notes on methods that list it.
     networks
         Networks of the configuration that are needed, of each training seed.
     once
@@ -65,6 +67,7 @@ class Rule:
     assertion: str
     statistic: str
     rule: str
+    methods: tuple[str, ...]
     networks: tuple[str, ...]
     once: tuple[str, ...]
     generators: tuple[str, ...]

@@ -2,6 +2,7 @@ r"""The ledger of claims as a table: assertion, what was measured of it, verdict
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,8 +33,33 @@ def claims_table(ledger: Sequence[LedgerEntry]) -> str:
     )
 
 
+def claim_lists(ledger: Sequence[LedgerEntry]) -> str:
+    r"""Definitions for the text: what became of the claims of each section, and of those on each method.
+
+    Parameters
+    ----------
+    ledger
+        Entries of ``claims.json``; empty where the run decides none, and the text then says nothing of claims.
+    """
+    sections: dict[str, list[str]] = defaultdict(list)
+    methods: dict[str, list[str]] = defaultdict(list)
+    for claim in ledger:
+        link = rf"\hyperlink{{claim:{claim['id']}}}{{claim~{_number(claim)}}}"
+        said = escape(str(claim["statement"]).removesuffix("."))
+        sections[claim["place"].partition(",")[0]].append(rf"{said} ({link}: \emph{{{escape(claim['verdict'])}}}).")
+        for method in claim["methods"]:
+            methods[method].append(rf"{link} (\emph{{{escape(claim['verdict'])}}})")
+    lines = [rf"\DefineClaims{{{section}}}{{{' '.join(found)}}}" for section, found in sections.items()]
+    lines += [rf"\DefineClaims{{{method}}}{{{', '.join(found)}}}" for method, found in methods.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _number(claim: LedgerEntry) -> str:
+    return str(claim["id"]).removeprefix("c").lstrip("0")
+
+
 def _row(claim: LedgerEntry) -> str:
-    name = rf"\hypertarget{{claim:{claim['id']}}}{{{claim['id'].removeprefix('c').lstrip('0')}}}"
+    name = rf"\hypertarget{{claim:{claim['id']}}}{{{_number(claim)}}}"
     said = [rf"{escape(claim['statement'])} {{\itshape ({escape(claim['place'])})}}"]
     said += [_condition(each) for each in claim["conditions"]]
     said += [escape(sentence) for sentence in (claim["note"], claim["reason"]) if sentence]

@@ -14,6 +14,7 @@ from typing import Any
 from nn_interpretability.reporting.figure_list import write_figure_list
 from nn_interpretability.reporting.pdf import ReportError, explain, latexmk, require_latex
 from nn_interpretability.reporting.sources import MAIN, Mention, mentions
+from nn_interpretability.reporting.tables import DEFINITIONS
 from nn_interpretability.reporting.tex import code, definitions
 from nn_interpretability.storage.product import read_json
 
@@ -80,6 +81,8 @@ def _bring(one: Path, other: Path, target: Path) -> None:
         _write(target, found.read_bytes())
     elif target.suffix == ".pdf":
         _write(target, grey_box(target.stem))
+    elif target.stem in DEFINITIONS:
+        _write(target, f"% There is nothing yet.\n{DEFINITIONS[target.stem]}\n")
     else:
         _write(target, f"{{\\sffamily\\small [The table {code(target.stem)} is not there yet.]}}\n")
 

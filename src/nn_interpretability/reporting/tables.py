@@ -13,7 +13,7 @@ from typing import Any
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
 from nn_interpretability.reporting import toy_tables
-from nn_interpretability.reporting.claims_table import claims_table
+from nn_interpretability.reporting.claims_table import claim_lists, claims_table
 from nn_interpretability.reporting.provenance import UNKNOWN, FigureRecord, Job, Timings, read_sidecar, short
 from nn_interpretability.reporting.replication_table import NO_NUMBERS, replication_table
 from nn_interpretability.reporting.tex import code, escape, number, printed_entry
@@ -37,11 +37,15 @@ _MADE_FROM = {
     "toy_pair": "toys",
     "matrices": "toys",
     "claims": "claims",
+    "claim_lists": "",
     "replication": "replication",
 }
 
 TABLES = tuple(_MADE_FROM)
 """Names of the files, without ``.tex``."""
+
+DEFINITIONS = {"margin_links": "", "claim_lists": "", "matrices": r"\providecommand{\toymatrix}[1]{\text{?}}"}
+"""Those that print nothing where they are included, but define what the text uses; and what a draft defines instead."""
 
 NONE = "--"
 _DIGITS = {"value": "digits"}
@@ -103,6 +107,7 @@ def write_tables(
         "toy_pair": _toy_table("lccc", *toy_tables.pair_table(known)),
         "matrices": toy_tables.matrices(known),
         "claims": claims_table([] if claims is None else read_json(claims)),
+        "claim_lists": claim_lists([] if claims is None else read_json(claims)),
         "replication": replication_table(NO_NUMBERS if verdicts is None else read_json(verdicts)),
     }
     assert tables.keys() == set(TABLES)
