@@ -27,12 +27,20 @@ def only_problem(config: dict[str, Any]) -> Problem:
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yaml", "workflow/configs/smoke.yaml", "workflow/configs/my_model.example.yaml"]
+    "name",
+    [
+        "config.yaml",
+        "workflow/configs/smoke.yaml",
+        "workflow/configs/full.yaml",
+        "workflow/configs/my_model.example.yaml",
+    ],
 )
 def test_what_the_project_ships_is_right(name: str) -> None:
     own = read_config(REPOSITORY / name)
-    # The small study says only what is not as in the study's own configuration, over which Snakemake lays it.
-    config = laid_over(read_config(REPOSITORY / "config.yaml"), own) if name.endswith("smoke.yaml") else own
+    # The small and the full study say only what is not as in the study's own configuration, over which Snakemake lays them.
+    config = (
+        laid_over(read_config(REPOSITORY / "config.yaml"), own) if name.endswith(("smoke.yaml", "full.yaml")) else own
+    )
     assert problems_of(config) == []
 
 
