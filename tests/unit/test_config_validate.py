@@ -37,7 +37,7 @@ def only_problem(config: dict[str, Any]) -> Problem:
 )
 def test_what_the_project_ships_is_right(name: str) -> None:
     own = read_config(REPOSITORY / name)
-    # The small and the full study say only what is not as in the study's own configuration, over which Snakemake lays them.
+    # The small and the full study say what is not as in the study itself, over which Snakemake lays them.
     config = (
         laid_over(read_config(REPOSITORY / "config.yaml"), own) if name.endswith(("smoke.yaml", "full.yaml")) else own
     )
