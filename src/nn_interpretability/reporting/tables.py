@@ -310,6 +310,11 @@ _SCALINGS = {
 }
 
 
+def _share(part: Mapping[str, Any], quality: str) -> str:
+    """A quality in per cent, where it was measured."""
+    return number(f"{100 * part[quality]:.2f}", "%") if part else NONE
+
+
 def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
     """Per model: architecture, recipe, accuracy on the validation part, and quality on the test part."""
     rows = []
@@ -323,10 +328,10 @@ def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
                 _plain(recipe.get("epochs")),
                 _plain(recipe.get("max_learning_rate")),
                 _seed(card["seed"]),
-                number(f"{100 * card['validation']['accuracy']:.2f}", "%"),
-                number(f"{100 * test['accuracy']:.2f}", "%"),
-                number(f"{test['nll']:.4f}"),
-                number(f"{100 * test['ece']:.2f}", "%"),
+                _share(card["validation"], "accuracy"),
+                _share(test, "accuracy"),
+                number(f"{test['nll']:.4f}") if test else NONE,
+                _share(test, "ece"),
             ]
         )
     head = ["network", "architecture", "numbers", "epochs", "rate", "seed", "validation", "test", "NLL", "ECE"]

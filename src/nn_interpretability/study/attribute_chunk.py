@@ -19,6 +19,7 @@ from nn_interpretability.stochastic.files import load_drawn, save_attributed, sa
 from nn_interpretability.stochastic.information import pass_weights
 from nn_interpretability.stochastic.passes import attribute_passes, draw_passes
 from nn_interpretability.stochastic.sampler import Randomness, differing
+from nn_interpretability.study.attribute import options_for
 from nn_interpretability.study.passes import FUNCTIONS, passes_model, pictures_of, randomness_of
 from nn_interpretability.targets import Target
 
@@ -79,7 +80,8 @@ def attribute_chunk(
     if begin not in found:
         raise DataError(f"The passes from {begin} on are not among those that were drawn.")
     explained: Target = {"all": "all", "predicted": None, "label": torch.from_numpy(chosen.label)}.get(target)
-    built = method_entry(method).build(passes_model(architecture, weights, device), parameters)
+    options = options_for(method, parameters, chosen.view)
+    built = method_entry(method).build(passes_model(architecture, weights, device), options)
     if target in FUNCTIONS:
         if built.origins(images):
             raise ConfigError(f"target={target!r} is for methods without a reference; {method} has one.")
