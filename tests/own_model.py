@@ -81,6 +81,20 @@ def configuration(home: Path) -> dict[str, Any]:
         **mine,
         "parameters": {"layer": "conv1", "mode": "activation"},
     }
+    figures = {
+        "my_maps": {"section": "mine", "panels": ["lrp", "deeplift"]},
+        "my_gradients": {"section": "mine", "panels": ["gradient", "smoothgrad"]},
+        "my_occlusion": {"section": "mine", "panels": ["occlusion"]},
+        "my_cam": {"section": "mine", "kind": "overlay", "panels": ["cam"]},
+        "my_guided": {"section": "mine", "kind": "reconstructions", "panels": ["guided_backprop"]},
+        "my_filters": {"section": "mine", "kind": "filters", "panels": ["filters_conv1"]},
+        "my_scatter": {"section": "mine_passes", "kind": "pass_scatter", "panels": ["mine_passes"]},
+        "my_uncertainty": {"section": "mine_passes", "kind": "uncertainty_maps", "panels": ["mine_passes"]},
+        "my_by_class": {"section": "mine_passes", "kind": "passes_by_class", "panels": ["mine_every"]},
+        "my_syntheses": {"section": "mine", "kind": "syntheses", "panels": ["mine_am"]},
+        "my_dream": {"section": "mine", "kind": "dreams_of_layers", "panels": ["mine_dream"]},
+        "my_views": {"section": "mine", "kind": "activation_views", "panels": ["mine_views"]},
+    }
     return {
         "results": "results-own",
         "data": {"download": False},
@@ -97,10 +111,13 @@ def configuration(home: Path) -> dict[str, Any]:
             }
         },
         "attributions": attributions,
-        "passes": {"mine_dropout": {**mine, "passes": 20, "block": 10, "chunk": 10}},
+        "passes": {
+            "mine_dropout": {**mine, "passes": 20, "block": 10, "chunk": 20},
+            "mine_noise": {**mine, "pictures": [0, 4], "noise": 0.1, "passes": 20, "block": 10, "chunk": 20},
+        },
         "pass_attributions": {
             "mine_passes": {"passes": "mine_dropout", "method": "lrp", "products": ["mean", "covariance"]},
-            "mine_every": {"passes": "mine_dropout", "method": "gradient", "products": ["mean", "by_predicted_class"]},
+            "mine_every": {"passes": "mine_noise", "method": "gradient", "products": ["mean", "by_predicted_class"]},
         },
         "syntheses": {"mine_am": {"model": "mine", "steps": 5}},
         "deepdream": {
@@ -108,20 +125,7 @@ def configuration(home: Path) -> dict[str, Any]:
         },
         "dreams": {"mine_dream": {"size": 64, "octaves": 2, "steps": 1}},
         "activation_views": {"mine_views": {**mine, "layers": ["conv1", "conv2"], "count": 4}},
-        "figures": {
-            "my_maps": {"section": "mine", "panels": ["lrp", "deeplift"]},
-            "my_gradients": {"section": "mine", "panels": ["gradient", "smoothgrad"]},
-            "my_occlusion": {"section": "mine", "panels": ["occlusion"]},
-            "my_cam": {"section": "mine", "kind": "overlay", "panels": ["cam"]},
-            "my_guided": {"section": "mine", "kind": "reconstructions", "panels": ["guided_backprop"]},
-            "my_filters": {"section": "mine", "kind": "filters", "panels": ["filters_conv1"]},
-            "my_scatter": {"section": "mine_passes", "kind": "pass_scatter", "panels": ["mine_passes"]},
-            "my_uncertainty": {"section": "mine_passes", "kind": "uncertainty_maps", "panels": ["mine_passes"]},
-            "my_by_class": {"section": "mine_passes", "kind": "passes_by_class", "panels": ["mine_every"]},
-            "my_syntheses": {"section": "mine", "kind": "syntheses", "panels": ["mine_am"]},
-            "my_dream": {"section": "mine", "kind": "dreams_of_layers", "panels": ["mine_dream"]},
-            "my_views": {"section": "mine", "kind": "activation_views", "panels": ["mine_views"]},
-        },
+        "figures": {name: {**entry, "caption": f"{name}: 100 % mine & yours."} for name, entry in figures.items()},
     }
 
 

@@ -137,6 +137,7 @@ rule report_pdf:
     params:
         code=code_digest("nn_interpretability.reporting.pdf"),
         left_out=REPORT.left_out,
+        own_figures=REPORT.own,
     script:
         "../../scripts/report_pdf.py"
 

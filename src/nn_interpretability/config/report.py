@@ -47,11 +47,14 @@ class Fit:
     left_out
         Names of what the text has and this configuration leaves out, by kind (``number``, ``figure``, ``table``).
     unshown
-        Figures of the configuration that are on no page.
+        Figures of the configuration that are on no page, and have no caption of their own.
+    own
+        Captions of the figures that are on no page but have one, by name.
     """
 
     left_out: dict[str, list[str]]
     unshown: list[str]
+    own: dict[str, str]
 
     def pages(self, *files: str) -> list[str]:
         """Give the files of the report back, if every figure is on some page.
@@ -63,7 +66,7 @@ class Fit:
         """
         if self.unshown:
             raise ConfigError(
-                f"No page of the report shows {', '.join(self.unshown)}: add "
+                f"No page of the report shows {', '.join(self.unshown)}: give the entry under figures: a caption, add "
                 f"\\appendixfigure{{{self.unshown[0]}}}{{caption}} to a file in report/sections/, take the entry "
                 "out of figures:, or stop at the target figures."
             )
@@ -105,7 +108,13 @@ def fit(folder: Path | str, config: Mapping[str, Any], study: Path | str) -> Fit
         listed = "\n".join(_complaint(each, whole, Path(folder).name) for each in wrong)
         raise ConfigError(f"The text of the report names in {count} what no job makes; nothing was run.\n{listed}")
     left_out = {kind: sorted({each.name for each in missing if each.kind == kind}) for kind in _MAKERS}
-    return Fit(left_out, sorted(here.figures - {each.name for each in named if each.kind == "figure"}))
+    shown = {each.name for each in named if each.kind == "figure"}
+    own = {name: entry["caption"] for name, entry in config["figures"].items() if "caption" in entry}
+    return Fit(
+        left_out,
+        unshown=sorted(here.figures - shown - own.keys()),
+        own={name: caption for name, caption in own.items() if name not in shown},
+    )
 
 
 def _complaint(mention: Mention, known: Made, folder: str) -> str:

@@ -766,6 +766,11 @@ def _figures() -> Schema:
                 "minItems": 1,
                 "description": "passes_by_class: only the pictures at these angles",
             },
+            "caption": {
+                "type": "string",
+                "minLength": 1,
+                "description": "shows a figure of your own in an appendix of the PDF, with these words below it",
+            },
             "published": {
                 **names,
                 "default": [],
@@ -774,4 +779,4 @@ def _figures() -> Schema:
         },
         required=("panels",),
     )
-    return _named(figure, default={}, description="figures; the PDF needs each of them on a page")
+    return _named(figure, default={}, description="figures; the PDF needs each of them on a page, or with a caption")

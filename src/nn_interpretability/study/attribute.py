@@ -47,7 +47,7 @@ def attribute(
         Name of the network.
     method, parameters
         Name of the method in the registry, and its hyper-parameters. LRP keeps its conservation trace. Where pixels
-        are normalised, ``input_bounds`` is by default what black and white become.
+        are normalised, ``input_bounds``, ``reference`` and ``fill`` are by default what black and white become.
     target
         ``"label"`` (the true class of each picture), ``"predicted"``, ``"all"``, or
         ``"evidence"``: that of the predicted class, which is 0 where its logit is negative.
@@ -94,8 +94,14 @@ def attribute(
 
 
 def options_for(method: str, parameters: Mapping[str, Any], view: View) -> dict[str, Any]:
-    """Hyper-parameters of a method, with the bounds of normalised pixels where it takes bounds and was given none."""
+    """Hyper-parameters of a method for normalised pixels: what black and white are there, where nothing else was given."""
     bounds, options = view.bounds(), dict(parameters)
-    if bounds is not None and "input_bounds" in method_entry(method).parameters["properties"]:
-        options.setdefault("input_bounds", [list(ends) for ends in bounds])
+    if bounds is None:
+        return options
+    black, white = bounds
+    known = method_entry(method).parameters["properties"]
+    defaults = {"input_bounds": [black, white], "reference": black, "fill": black}
+    options = {key: value for key, value in defaults.items() if key in known} | options
+    if options.get("fill") in ("black", "white"):
+        options["fill"] = black if options["fill"] == "black" else white
     return options

@@ -73,9 +73,14 @@ def pictures_of(probe: Path | str, chosen: Sequence[int] | None) -> Pictures:
     )
 
 
-def randomness_of(settings: Mapping[str, Any]) -> Randomness:
-    """From plain data: ``dropout``, a seed or None, and ``noise``, ``{"sigma", "seed"}`` or None."""
+def randomness_of(settings: Mapping[str, Any], view: View | None = None) -> Randomness:
+    """From plain data: ``dropout``, a seed or None, and ``noise``, ``{"sigma", "seed"}`` or None.
+
+    ``sigma`` is in units of brightness; where a view has a normalisation, the noise is divided as the pixels are.
+    """
     dropout, noise = settings["dropout"], settings["noise"]
+    if noise is not None and view is not None and view.std:
+        noise = {**noise, "sigma": tuple(noise["sigma"] / std for std in view.std)}
     return Randomness(
         dropout=None if dropout is None else Dropout(dropout),
         noise=None if noise is None else Noise(noise["sigma"], seed=noise["seed"]),

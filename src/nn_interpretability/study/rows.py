@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nn_interpretability.data.view import view_of
+from nn_interpretability.data.view import View, view_of
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import PREDICTED, Block, MapRow
@@ -65,10 +65,21 @@ def description_of(product: Product) -> Description:
     params = product.params
     return describe(
         params["method"],
-        params["parameters"],
+        _in_brightness(params["parameters"], view_of(params)),
         title=params.get("title", ""),
         layers=[str(layer) for layer in product.scales.get("layer", ())],
     )
+
+
+def _in_brightness(parameters: Mapping[str, Any], view: View) -> dict[str, Any]:
+    """Hyper-parameters in which black is 0 and white is 1, whatever the normalisation makes of them."""
+    black, white = view.bounds() or (None, None)
+    shades = {"input_bounds": ([black, white], [0, 1]), "reference": (black, 0), "fill": (black, "black")}
+    said = dict(parameters)
+    for key, (value, word) in shades.items():
+        if black is not None and said.get(key) == value:
+            said[key] = word
+    return said | ({"fill": "white"} if white is not None and said.get("fill") == white else {})
 
 
 def row_of(
