@@ -22,9 +22,9 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.stochastic.sampler import Noise
+from nn_interpretability.storage.hdf5 import read_hdf5
 from nn_interpretability.study.attribute import attribute, options_for
 from nn_interpretability.study.import_model import import_model
-from nn_interpretability.storage.hdf5 import read_hdf5
 from nn_interpretability.study.passes import randomness_of
 from nn_interpretability.study.rows import class_heads, description_of
 
@@ -152,7 +152,12 @@ def test_an_imported_network_is_the_one_of_the_file(home: Path) -> None:
         ("x = 1 / 0\n", "cannot be imported: line 1: ZeroDivisionError"),
         ("def build():\n    raise ValueError('no')\n", "failed: line 2: ValueError: no"),
         (own_model.CODE.replace("nn.Conv2d(3, 6", "nn.Conv2d(1, 6"), "does not fit Net: conv1.weight has the shape"),
-        (own_model.CODE.replace("self.linear(", "images + 0 * self.linear(").replace("mean(dim=(2, 3))))", "mean(dim=(2, 3)))).sum()"), "scores"),
+        (
+            own_model.CODE.replace("self.linear(", "images + 0 * self.linear(").replace(
+                "mean(dim=(2, 3))))", "mean(dim=(2, 3)))).sum()"
+            ),
+            "scores",
+        ),
     ],
 )
 def test_networks_that_cannot_be_are_refused(home: Path, code: str, words: str) -> None:

@@ -58,6 +58,21 @@ def needs_digits(config: Config) -> bool:
     return bool(trained(config) or digit_probes(config) or config["generators"])
 
 
+def of_own(config: Config) -> dict[str, set[str]]:
+    """Names of what is about imported networks or the user's own pictures, by section: nothing of the study."""
+    own, pictures = set(imported(config)), set(folder_probes(config))
+    found = {"models": own}
+    for section in ("attributions", "passes", "syntheses", "activation_views"):
+        entries = config[section].items()
+        found[section] = {name for name, each in entries if each["model"] in own or each.get("probe") in pictures}
+    explained = config["pass_attributions"].items()
+    found["pass_attributions"] = {name for name, each in explained if each["passes"] in found["passes"]}
+    names = set().union(*found.values())
+    figures = config["figures"].items()
+    found["figures"] = {name for name, each in figures if names & {*each["panels"], *each["published"]}}
+    return found
+
+
 def normalisation_of(config: Config, probe: str) -> dict[str, list[float]]:
     """``mean`` and ``std`` by which the pictures of a probe are normalised; empty where they are not."""
     said = config["probes"][probe].get("normalisation")

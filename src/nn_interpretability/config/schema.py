@@ -218,7 +218,7 @@ def _folder_probe() -> Schema:
             "pictures": {
                 "type": "string",
                 "minLength": 1,
-                "description": "a folder of pictures, or of one subfolder per class, by a path or below the data folder",
+                "description": "folder of pictures, or of one subfolder per class, by a path or below the data folder",
             },
             "classes": {
                 "oneOf": [{"type": "string", "minLength": 1}, names, {"type": "null"}],

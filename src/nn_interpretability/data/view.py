@@ -1,7 +1,7 @@
 """How the pictures of a probe are shown: what undoes their normalisation, and the names of the classes.
 
-A probe of pictures from a folder has a parameter ``view``; what explains the probe keeps it with its own result, so that
-figures can show what a person would see. Digits have none: they are shown as they are, and classes are numbers.
+A probe of pictures from a folder has a parameter ``view``; what explains the probe keeps it with its own result, so
+that figures can show what a person would see. Digits have none: they are shown as they are, and classes are numbers.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class View:
         if not self.mean:
             return pixels
         mean, std = self._by_channel()
-        return (pixels - mean) / std
+        return np.asarray((pixels - mean) / std, dtype=np.float32)
 
     def shown(self, images: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """What the model sees as values in [0, 1], ``(..., channel, y, x)``; without a normalisation as they are."""
         if not self.mean:
-            return images
+            return np.asarray(images)
         mean, std = self._by_channel()
         return np.clip(images.astype(np.float32) * std + mean, 0, 1)
 

@@ -17,7 +17,17 @@ from nn_interpretability.errors import ConfigError
 if TYPE_CHECKING:
     from torch import nn
 
-_NOT_NETWORKS = {"__init__", "build", "digit_images", "discriminators", "gap_head", "generators", "outside", "rbm", "weights"}
+_NOT_NETWORKS = {
+    "__init__",
+    "build",
+    "digit_images",
+    "discriminators",
+    "gap_head",
+    "generators",
+    "outside",
+    "rbm",
+    "weights",
+}
 FILE, TORCHVISION = "python:", "torchvision:"
 
 

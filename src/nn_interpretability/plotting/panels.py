@@ -187,7 +187,8 @@ def _width_of_words(group: PanelGroup) -> float:
         for row in group.rows
     ]
     bar = text_width(typeset(group.quantity), TEXT_PT) + BAR_GAP + BAR_WIDTH + BAR_INSET + 2 * MARGIN
-    return max(bar, *needed)
+    heads = [text_width(typeset(block.heading), HEADING_PT) + 2 * MARGIN + 0.24 for block in group.blocks]
+    return max(bar, *needed, *heads)
 
 
 def _height(group: PanelGroup, cell: float) -> float:
@@ -244,7 +245,8 @@ def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float
     if not block.heading:
         return top
     canvas.band(MARGIN, right, top + BLOCK_HEAD - 0.52, top + BLOCK_HEAD - 0.04)
-    canvas.text(MARGIN + 0.12, top + BLOCK_HEAD - 0.19, typeset(block.heading), size=HEADING_PT)
+    words = fitted(block.heading, right - MARGIN - 0.24, HEADING_PT)
+    canvas.text(MARGIN + 0.12, top + BLOCK_HEAD - 0.19, typeset(words), size=HEADING_PT)
     return top + BLOCK_HEAD
 
 

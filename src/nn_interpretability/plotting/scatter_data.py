@@ -59,7 +59,6 @@ class PassScatter:
     names: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-
     def name(self, label: int, prefix: str = "") -> str:
         """The name of a class, or its number behind a word."""
         return self.names[label] if label < len(self.names) else f"{prefix}{label}"

@@ -118,7 +118,7 @@ def own_pages(captions: Mapping[str, str]) -> str:
     if not captions:
         return "% None.\n"
     shown = (f"\\appendixfigure{{{name}}}{{{escape(caption)}}}\n" for name, caption in captions.items())
-    return "\\section{Figures of this configuration}\n\\label{app:own}\n" + "\\clearpage\n".join(shown)
+    return "\\section{Figures of this configuration}\n\\label{app:own}\n" + "\\FloatBarrier\n".join(shown)
 
 
 def _gather(source: Path, inputs: Mapping[str, Path | str], folder: Path) -> None:

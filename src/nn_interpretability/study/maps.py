@@ -82,7 +82,9 @@ def overlay_group(figure: str, products: Mapping[str, Product], definition: Mapp
     heads: tuple[str, ...] = ()
     if not alike:
         heads = class_heads(first)
-        blocks = tuple(replace(each, rows=tuple(_with_scores(row, products[row.name]) for row in each.rows)) for each in blocks)
+        blocks = tuple(
+            replace(each, rows=tuple(_with_scores(row, products[row.name]) for row in each.rows)) for each in blocks
+        )
     return PanelGroup(
         figure=figure,
         pictures=pictures_of(first),

@@ -96,7 +96,9 @@ def of_attributions(config: Config) -> Keys:
     """Settings; for methods that sum to the score conservation; for rules of relevance what became of it per layer."""
     keys = []
     for name, entry in config["attributions"].items():
-        words = ["method", "heading", "settings", "probe", "pictures", "background"]
+        words = ["method", "heading", "settings", "probe", "pictures"]
+        if config["probes"][entry["probe"]]["kind"] != FOLDER:
+            words.append("background")
         method = configurable()[entry["method"]]
         if entry["method"] not in NO_SUM and method.conserves != "no":
             words += ["conservation.median", "conservation.max"]

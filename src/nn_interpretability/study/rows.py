@@ -63,11 +63,16 @@ def sum_of_channels(product: Product) -> npt.NDArray[np.float64]:
 def description_of(product: Product) -> Description:
     """How an attribution file is worded."""
     params = product.params
-    return describe(
+    view = view_of(params)
+    words = describe(
         params["method"],
-        _in_brightness(params["parameters"], view_of(params)),
+        _in_brightness(params["parameters"], view),
         title=params.get("title", ""),
         layers=[str(layer) for layer in product.scales.get("layer", ())],
+    )
+    # a slope is one of what the model sees
+    return (
+        replace(words, quantity=words.quantity.replace("brightness", "normalised brightness")) if view.mean else words
     )
 
 
