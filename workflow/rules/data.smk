@@ -38,12 +38,12 @@ rule select_probes:
         digits=rules.prepare_digits.output.digits,
     output:
         probe="<results>/probes/{probe}.h5",
-    wildcard_constraints:
-        probe="|".join(DIGITS) or "none",
     log:
         "<logs>/select_probes/{probe}.log",
     benchmark:
         "<benchmarks>/select_probes/{probe}.tsv"
+    wildcard_constraints:
+        probe="|".join(DIGITS) or "none",
     conda:
         "../../envs/compute.yaml"
     threads: 1
@@ -60,12 +60,12 @@ rule select_pictures:
         classes=lambda wildcards: class_names_of(wildcards.probe),
     output:
         probe="<results>/probes/{probe}.h5",
-    wildcard_constraints:
-        probe="|".join(FOLDERS) or "none",
     log:
         "<logs>/select_pictures/{probe}.log",
     benchmark:
         "<benchmarks>/select_pictures/{probe}.tsv"
+    wildcard_constraints:
+        probe="|".join(FOLDERS) or "none",
     conda:
         "../../envs/compute.yaml"
     threads: 1

@@ -13,12 +13,12 @@ rule train_model:
             labels={"model": "{model}", "what": "card"},
         ),
         history="<results>/models/{model}/history.csv",
-    wildcard_constraints:
-        model="|".join(TRAINED) or "none",
     log:
         "<logs>/train_model/{model}.log",
     benchmark:
         "<benchmarks>/train_model/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(TRAINED) or "none",
     conda:
         "../../envs/compute.yaml"
     threads: 1
@@ -49,12 +49,12 @@ rule import_model:
             category="Models",
             labels={"model": "{model}", "what": "card"},
         ),
-    wildcard_constraints:
-        model="|".join(IMPORTED) or "none",
     log:
         "<logs>/import_model/{model}.log",
     benchmark:
         "<benchmarks>/import_model/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(IMPORTED) or "none",
     conda:
         "../../envs/compute.yaml"
     threads: 1

@@ -72,8 +72,7 @@ rule calibrate:
         ),
         declared=lambda wildcards: NUMBERS[f"calibrations/{wildcards.calibration}"],
         architectures=lambda wildcards: {
-            name: architecture(name)
-            for name in config["calibrations"][wildcards.calibration]["models"]
+            name: architecture(name) for name in config["calibrations"][wildcards.calibration]["models"]
         },
         bins=lambda wildcards: config["calibrations"][wildcards.calibration]["bins"],
         photographs=lambda wildcards: config["calibrations"][wildcards.calibration]["photographs"],

@@ -1,7 +1,7 @@
 """Networks from outside the package: of a Python file, or of torchvision.
 
-A file is run, as ``import`` would run it: read what you did not write. Weights are never pickled objects, but tensors by
-name (:mod:`nn_interpretability.models.weights`), so the network is always built by code that can be read.
+A file is run, as ``import`` would run it: read what you did not write. Weights are never pickled objects, but tensors
+by name (:mod:`nn_interpretability.models.weights`), so the network is always built by code that can be read.
 """
 
 from __future__ import annotations

@@ -237,8 +237,8 @@ def fitted(words: str, room: float, size: float) -> str:
 
 def _notes(canvas: Canvas, row: MapRow, lefts: Sequence[float], cell: float, top: float, named: bool) -> None:
     for left, note in zip(lefts, row.notes, strict=True):
-        note = fitted(note, cell + GAP / 2, SMALL_PT) if named else note
-        canvas.text(left + cell / 2, top - 0.08, typeset(note), size=SMALL_PT, color=MUTED, align="center")
+        words = fitted(note, cell + GAP / 2, SMALL_PT) if named else note
+        canvas.text(left + cell / 2, top - 0.08, typeset(words), size=SMALL_PT, color=MUTED, align="center")
 
 
 def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float:

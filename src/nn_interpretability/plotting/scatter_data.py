@@ -77,8 +77,13 @@ def write_scatter(path: Path, scatter: PassScatter, *, provenance: Mapping[str, 
         "top_probability": Array(scatter.top_probability.astype(np.float64), ("sample", "rank")),
         "mutual_information": Array(scatter.mutual_information.astype(np.float64), ("sample",)),
     }
-    params = {"figure": scatter.figure, "kind": KIND, "classes": list(scatter.classes)}
-    params |= {"turned": scatter.turned, "names": list(scatter.names)}
+    params = {
+        "figure": scatter.figure,
+        "kind": KIND,
+        "classes": list(scatter.classes),
+        "turned": scatter.turned,
+        "names": list(scatter.names),
+    }
     write_hdf5(
         path, arrays, schema=SCHEMA, params=params, provenance=provenance, scales={"shown": np.array(scatter.classes)}
     )

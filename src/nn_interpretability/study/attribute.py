@@ -68,8 +68,8 @@ def attribute(
     pictures = probes.load(probe)
     if target == "label" and (pictures.labels < 0).any():
         raise ConfigError(
-            f"target: label is not allowed: nobody has said the classes of the pictures of {Path(probe).stem}. Put them "
-            "into one subfolder per class, or explain the predicted class."
+            f"target: label is not allowed: nobody has said the classes of the pictures of {Path(probe).stem}. Put "
+            "them into one subfolder per class, or explain the predicted class."
         )
     parameters = options_for(method, parameters, pictures.view)
     model = load_weights(build_model(architecture), weights).to(device)
@@ -94,7 +94,7 @@ def attribute(
 
 
 def options_for(method: str, parameters: Mapping[str, Any], view: View) -> dict[str, Any]:
-    """Hyper-parameters of a method for normalised pixels: what black and white are there, where nothing else was given."""
+    """Hyper-parameters of a method for normalised pixels: with their black and white, where nothing else was given."""
     bounds, options = view.bounds(), dict(parameters)
     if bounds is None:
         return options

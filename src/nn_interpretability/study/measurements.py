@@ -34,8 +34,8 @@ def measure_attributions(
 
     Metrics: ``score`` (what is explained, in logits), ``sum`` of the map, ``completeness_error``
     :math:`|\sum R - f|/|f|` for methods that sum to the score, ``negative_share`` of :math:`|R|`, ``gini`` of
-    :math:`|R|` (0: spread evenly, 1: all on one pixel), ``ink_share`` of :math:`|R|` on pixels of digits that are not black,
-    and for LRP ``trace.<layer>.<part>``, in units of the score.
+    :math:`|R|` (0: spread evenly, 1: all on one pixel), ``ink_share`` of :math:`|R|` on pixels of digits that are
+    not black, and for LRP ``trace.<layer>.<part>``, in units of the score.
 
     Parameters
     ----------
