@@ -111,7 +111,7 @@ def test_what_a_smaller_configuration_leaves_out_is_no_mistake() -> None:
     assert "evidence" in found.left_out["table"]
     assert "data.name" in found.left_out["number"]  # it looks at no digits
     assert "run.seed" not in found.left_out["number"]
-    assert list(found.own) == ["mine_maps", "mine_slopes"]
+    assert list(found.own) == ["mine_relevance", "mine_contributions"]
     assert found.pages("a.tex") == ["a.tex"]
 
 

@@ -49,7 +49,7 @@ class View:
         if not self.mean:
             return np.asarray(images)
         mean, std = self._by_channel()
-        return np.clip(images.astype(np.float32) * std + mean, 0, 1)
+        return np.asarray(np.clip(images.astype(np.float32) * std + mean, 0, 1))
 
     def bounds(self) -> tuple[list[float], list[float]] | None:
         """Black and white as the model sees them, per channel; None without a normalisation."""
