@@ -18,7 +18,7 @@ rule train_model:
     benchmark:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
-        model="|".join(TRAINED) or "none",
+        model="|".join([*TRAINED, *REPLICAS]) or "none",
     conda:
         "../../envs/compute.yaml"
     threads: 1
