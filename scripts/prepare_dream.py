@@ -15,5 +15,6 @@ with job(snakemake) as this:
         download=snakemake.params.download,
         models=snakemake.params.models,
         trained=dict(zip(architectures, trained, strict=True)),
+        normalisations=snakemake.params.normalisations,
         provenance=this.provenance(),
     )

@@ -12,4 +12,11 @@ with job(snakemake) as this:
     inputs |= {f"tables/{Path(table).name}": table for table in given.tables}
     inputs |= {f"figures/{Path(figure).name}": figure for figure in given.figures}
     main = next(path for path in map(Path, given.sources) if path.name == "main.tex")
-    build(main.parent, snakemake.output.pdf, inputs=inputs, left_out=snakemake.params.left_out, log=snakemake.log.latex)
+    build(
+        main.parent,
+        snakemake.output.pdf,
+        inputs=inputs,
+        left_out=snakemake.params.left_out,
+        own_figures=snakemake.params.own_figures,
+        log=snakemake.log.latex,
+    )

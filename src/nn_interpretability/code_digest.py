@@ -34,7 +34,8 @@ def code_digest(*modules: str, package: Path = _PACKAGE) -> str:
     Parameters
     ----------
     *modules : str
-        Full names, ``"nn_interpretability.methods.lrp"``; their order does not matter.
+        Full names, ``"nn_interpretability.methods.lrp"``, or paths of Python files outside the package; their order
+        does not matter.
     package : Path, optional
         Folder of the package; this one.
 
@@ -206,6 +207,8 @@ def _path(module: str, package: Path) -> Path:
 
 
 def _file(module: str, package: Path) -> Path:
+    if module.endswith(".py") and Path(module).is_file():
+        return Path(module)
     path = _path(module, package)
     for file in (path.with_name(path.name + ".py"), path / "__init__.py"):
         if module.split(".", maxsplit=1)[0] == package.name and file.is_file():

@@ -56,7 +56,7 @@ def test_the_defaults_are_allowed() -> None:
 
 def test_it_has_the_networks_and_methods_that_there_are() -> None:
     properties = config_schema()["properties"]
-    model = properties["models"]["additionalProperties"]["properties"]
+    model = properties["models"]["additionalProperties"]["else"]["properties"]
     attribution = properties["attributions"]["additionalProperties"]
     assert model["architecture"]["enum"] == list(architectures())
     assert attribution["properties"]["method"]["enum"] == sorted(configurable())

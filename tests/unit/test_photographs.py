@@ -345,7 +345,7 @@ def test_a_layer_that_is_not_there_is_said_before_anything_is_written(prepared: 
 
 def test_an_unknown_network_of_torchvision_names_those_that_there_are(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"x")
-    with pytest.raises(ConfigError, match=r"no network 'resnet19'.*resnet18"):
+    with pytest.raises(ConfigError, match=r"no classifier 'resnet19'; did you mean"):
         dream_inputs.prepare(
             tmp_path / "photograph.h5",
             tmp_path / "weights.safetensors",

@@ -74,14 +74,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_weights(GaussianRBM(), folder / "rbm.safetensors")
     synthesize(
         folder / "cnn.safetensors",
-        folder / "judge.safetensors",
         probe(folder / "first.h5", 1),
-        probe(folder / "means.h5", 2),
         {name: folder / f"{name}.safetensors" for name in ("gan", "dcgan", "rbm")},
         {name: folder / f"{name}.h5" for name in ENTRIES},
         entries=filled(ENTRIES),
         architecture="small_cnn",
-        judge_architecture="small_cnn",
+        means_probe=probe(folder / "means.h5", 2),
+        judge=("small_cnn", folder / "judge.safetensors"),
         seed=3,
         device="cpu",
         provenance={},
@@ -157,14 +156,12 @@ def test_pictures_of_other_classes_are_refused(made: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match=r"two.h5 has the classes \[1, 3\]"):
         synthesize(
             made / "cnn.safetensors",
-            made / "judge.safetensors",
             tmp_path / "two.h5",
-            made / "means.h5",
             {},
             {},
             entries={},
             architecture="small_cnn",
-            judge_architecture="small_cnn",
+            means_probe=made / "means.h5",
             seed=0,
             device="cpu",
             provenance={},

@@ -27,9 +27,9 @@ for (model_name, method_name), names in ATTRIBUTION_JOBS.items():
             code=code_digest(
                 "nn_interpretability.study.attribute",
                 *modules_of(names),
-                architecture_module(config["models"][model_name]["architecture"]),
+                *architectures_of([model_name]),
             ),
-            architecture=config["models"][model_name]["architecture"],
+            architecture=architecture(model_name),
             entries={name: attribution(name) for name in names},
         script:
             "../../scripts/attribute.py"

@@ -7,6 +7,7 @@ from nn_interpretability.claims.rules import rules_file
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.claims import claim_generators, claim_groups, claim_networks, replicas
 from nn_interpretability.config.devices import gpus_to_ask
+from nn_interpretability.config import models as networks
 from nn_interpretability.config.groups import grouped, synthesis_jobs
 from nn_interpretability.config.passes import (
     attribute_jobs,
@@ -28,6 +29,8 @@ from nn_interpretability.config.shown import file_of, labels_of
 from nn_interpretability.config.validate import checked
 from nn_interpretability.data import imagenet, photographs, pretrained, study_weights
 from nn_interpretability.data.digits import earlier_source, look_up
+from nn_interpretability.data.folder import chosen_files
+from nn_interpretability.data.own_files import located
 from nn_interpretability.errors import ConfigError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.plotting.style_sheet import style_settings
@@ -68,6 +71,11 @@ PASS_NUMBERS = f"{config['results']}/numbers/passes/{{name}}.json"
 FIGURE = f"{config['results']}/figures/{{figure}}.{{kind}}"
 FIGURE_DATA = f"{config['results']}/figures/data/{{figure}}.h5"
 FIGURE_NUMBERS = f"{config['results']}/numbers/figures/{{figure}}.json"
+
+# Networks that are trained on the digits, and those that come from outside; probes of digits, and of your own pictures.
+TRAINED, IMPORTED = networks.trained(config), networks.imported(config)
+DIGITS, FOLDERS = networks.digit_probes(config), networks.folder_probes(config)
+NEEDS_DIGITS = networks.needs_digits(config)
 
 # What is measured of the samples of all generative models, if there are any.
 GENERATOR_METRICS = [f"{config['results']}/metrics/generators.csv"] if config["generators"] else []
@@ -183,9 +191,33 @@ def model(wildcards):
     return config["models"][REPLICAS.get(wildcards.model, wildcards.model)]
 
 
+def architecture(name):
+    """How the network of a model is built, see :func:`nn_interpretability.models.build.build_model`."""
+    return networks.architecture(config["models"][name])
+
+
 def architectures_of(models):
-    """The modules that define the networks of some models, each once."""
-    return sorted({architecture_module(config["models"][name]["architecture"]) for name in models})
+    """The modules or files that define the networks of some models, each once."""
+    return sorted({architecture_module(architecture(name)) for name in models})
+
+
+def files_of(*paths):
+    """Those of the user's own files that are there; a job that lacks one says so itself."""
+    found = [located(path, config["data"]["local"]) for path in paths]
+    return [str(path) for path in found if path.is_file()]
+
+
+def pictures_of(probe):
+    """The pictures of a folder that are explained; none if it is not there."""
+    settings = config["probes"][probe]
+    folder = located(settings["pictures"], config["data"]["local"])
+    return [str(file) for file in chosen_files(folder, settings["count"])] if folder.is_dir() else []
+
+
+def class_names_of(probe):
+    """The file of the class names of a probe, if it has one."""
+    classes = config["probes"][probe]["classes"]
+    return files_of(classes) if isinstance(classes, str) else []
 
 
 def photographs_of(calibration):
@@ -223,12 +255,28 @@ def benchmarks_of_rules(names):
 
 def probe_of_kind(kind):
     """The first probe of a kind, which syntheses start from."""
-    found = [name for name, probe in config["probes"].items() if probe["kind"] == kind]
+    found = [name for name in DIGITS if config["probes"][name]["kind"] == kind]
     if not found:
         raise SystemExit(
             f"syntheses need a probe of kind {kind}, and there is none under probes; nothing was run."
         )
     return found[0]
+
+
+def judges_of(synthesis_model):
+    """Who judges images beside the network that they are made for: nobody, where it is not trained on the digits."""
+    return [] if synthesis_model in IMPORTED else [config["samples"]["judge"]]
+
+
+def material_of(synthesis_model):
+    """What searches begin with: digits and their class means; for an imported network, pictures of its size."""
+    if synthesis_model in IMPORTED:
+        return {"pictures": probe_file(config["models"][synthesis_model]["probe"])}
+    return {
+        "judge": rules.train_model.output.weights.format(model=config["samples"]["judge"]),
+        "pictures": probe_file(probe_of_kind("first_of_class")),
+        "means": probe_file(probe_of_kind("class_means")),
+    }
 
 
 def source_files(folder):

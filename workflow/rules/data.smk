@@ -1,4 +1,4 @@
-# The pictures: MNIST or its stand-in, and those of them that are explained.
+# The pictures: MNIST or its stand-in, and those of them that are explained; or the pictures of a folder.
 
 
 localrules:
@@ -42,6 +42,8 @@ rule select_probes:
         "<logs>/select_probes/{probe}.log",
     benchmark:
         "<benchmarks>/select_probes/{probe}.tsv"
+    wildcard_constraints:
+        probe="|".join(DIGITS) or "none",
     conda:
         "../../envs/compute.yaml"
     threads: 1
@@ -50,3 +52,29 @@ rule select_probes:
         settings=lambda wildcards: config["probes"][wildcards.probe],
     script:
         "../../scripts/select_probes.py"
+
+
+rule select_pictures:
+    input:
+        pictures=lambda wildcards: pictures_of(wildcards.probe),
+        classes=lambda wildcards: class_names_of(wildcards.probe),
+    output:
+        probe="<results>/probes/{probe}.h5",
+    log:
+        "<logs>/select_pictures/{probe}.log",
+    benchmark:
+        "<benchmarks>/select_pictures/{probe}.tsv"
+    wildcard_constraints:
+        probe="|".join(FOLDERS) or "none",
+    conda:
+        "../../envs/compute.yaml"
+    threads: 1
+    resources:
+        local=config["data"]["local"] or "",
+    params:
+        code=code_digest("nn_interpretability.data.folder"),
+        settings=lambda wildcards: {
+            key: value for key, value in config["probes"][wildcards.probe].items() if key != "kind"
+        },
+    script:
+        "../../scripts/select_pictures.py"

@@ -5,7 +5,7 @@ localrules:
     prepare_dream,
 
 
-# Networks of the list that this workflow trains.
+# Networks of the list that are under models.
 DREAMERS = [entry["name"] for entry in config["deepdream"]["models"] if entry["name"] in config["models"]]
 
 
@@ -42,7 +42,12 @@ rule prepare_dream:
         ),
         download=config["data"]["download"],
         models=config["deepdream"]["models"],
-        trained={name: config["models"][name]["architecture"] for name in DREAMERS},
+        trained={name: architecture(name) for name in DREAMERS},
+        normalisations={
+            name: networks.normalisation_of(config, config["models"][name]["probe"])
+            for name in DREAMERS
+            if name in IMPORTED
+        },
     script:
         "../../scripts/prepare_dream.py"
 
@@ -90,13 +95,9 @@ rule activation_views:
     params:
         code=lambda wildcards: code_digest(
             "nn_interpretability.study.activation_views",
-            architecture_module(
-                config["models"][config["activation_views"][wildcards.view]["model"]]["architecture"]
-            ),
+            *architectures_of([config["activation_views"][wildcards.view]["model"]]),
         ),
-        architecture=lambda wildcards: config["models"][config["activation_views"][wildcards.view]["model"]][
-            "architecture"
-        ],
+        architecture=lambda wildcards: architecture(config["activation_views"][wildcards.view]["model"]),
         settings=lambda wildcards: {
             key: config["activation_views"][wildcards.view][key] for key in ("layers", "picture", "count")
         },

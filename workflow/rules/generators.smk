@@ -59,11 +59,11 @@ if config["generators"]:
         params:
             code=code_digest(
                 "nn_interpretability.study.samples",
-                architecture_module(config["models"][config["samples"]["judge"]]["architecture"]),
+                *architectures_of([config["samples"]["judge"]]),
             ),
             declared=NUMBERS["generators"],
             generators=list(config["generators"]),
-            architecture=config["models"][config["samples"]["judge"]]["architecture"],
+            architecture=architecture(config["samples"]["judge"]),
             settings=config["samples"],
             seeds={
                 name: derive_seed(config["seed"], "sample_generators", name) for name in config["generators"]

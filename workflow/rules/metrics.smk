@@ -22,7 +22,7 @@ rule measure_attributions:
         code=code_digest("nn_interpretability.study.measurements", "nn_interpretability.study.numbers"),
         declared=NUMBERS["attributions"],
         models={name: entry["model"] for name, entry in config["attributions"].items()},
-        seeds={name: model_seed(name) for name in config["models"]},
+        seeds={name: model_seed(name) for name in TRAINED},
     script:
         "../../scripts/measure_attributions.py"
 

@@ -23,7 +23,7 @@ for (model_name, begin, end), names in DRAW_JOBS.items():
             **GPU,
         params:
             code=code_digest("nn_interpretability.study.draw_passes", *architectures_of([model_name])),
-            architecture=config["models"][model_name]["architecture"],
+            architecture=architecture(model_name),
             entries={name: drawn_settings(config, name) for name in names},
             begin=begin,
             end=end,
@@ -57,7 +57,7 @@ for (model_name, method_name, begin, end), names in ATTRIBUTE_CHUNK_JOBS.items()
                 *modules_of(names, "pass_attributions"),
                 *architectures_of([model_name]),
             ),
-            architecture=config["models"][model_name]["architecture"],
+            architecture=architecture(model_name),
             entries={name: explained_settings(config, name) for name in names},
             begin=begin,
         script:

@@ -12,7 +12,7 @@ localrules:
 
 rule numbers:
     input:
-        record=rules.prepare_digits.output.record,
+        record=rules.prepare_digits.output.record if NEEDS_DIGITS else [],
         parts=[
             rules.measure_models.output.numbers,
             rules.measure_attributions.output.numbers,
@@ -60,9 +60,11 @@ rule timings:
     params:
         code=code_digest("nn_interpretability.storage.manifest"),
         benchmarks={
-            "prepare_digits": str(rules.prepare_digits.benchmark),
-            **benchmarks_of("select_probes", "probe", config["probes"]),
-            **benchmarks_of("train_model", "model", config["models"]),
+            **({"prepare_digits": str(rules.prepare_digits.benchmark)} if NEEDS_DIGITS else {}),
+            **benchmarks_of("select_probes", "probe", DIGITS),
+            **benchmarks_of("select_pictures", "probe", FOLDERS),
+            **benchmarks_of("train_model", "model", TRAINED),
+            **benchmarks_of("import_model", "model", IMPORTED),
             **benchmarks_of("train_generator", "generator", config["generators"]),
             **(
                 {"sample_generators": str(rules.sample_generators.benchmark)} if config["generators"] else {}
@@ -135,6 +137,7 @@ rule report_pdf:
     params:
         code=code_digest("nn_interpretability.reporting.pdf"),
         left_out=REPORT.left_out,
+        own_figures=REPORT.own,
     script:
         "../../scripts/report_pdf.py"
 
@@ -164,13 +167,13 @@ rule report_html:
 
 rule manifest:
     input:
-        rules.prepare_digits.output,
+        rules.prepare_digits.output if NEEDS_DIGITS else [],
         expand(rules.select_probes.output, probe=config["probes"]),
         rules.models.input,
         rules.generators.input,
         expand("<results>/generators/{generator}/samples.h5", generator=config["generators"]),
         rules.attributions.input,
-        rules.prepare_dream.output,
+        rules.prepare_dream.output if config["dreams"] else [],
         expand(rules.dream.output, dream=config["dreams"]),
         rules.syntheses.input,
         expand(rules.activation_views.output, view=config["activation_views"]),

@@ -8,10 +8,8 @@ for (synthesis_model, generative), names in SYNTHESIS_JOBS.items():
         name:
             f"synthesize_{synthesis_model}_{'generative' if generative else 'pixels'}"
         input:
+            **material_of(synthesis_model),
             weights=rules.train_model.output.weights.format(model=synthesis_model),
-            judge=rules.train_model.output.weights.format(model=config["samples"]["judge"]),
-            first=rules.select_probes.output.probe.format(probe=probe_of_kind("first_of_class")),
-            means=rules.select_probes.output.probe.format(probe=probe_of_kind("class_means")),
             generative=[rules.train_generator.output.weights.format(generator=name) for name in generative],
         output:
             syntheses=[file_of(config, name) for name in names],
@@ -27,13 +25,12 @@ for (synthesis_model, generative), names in SYNTHESIS_JOBS.items():
         params:
             code=code_digest(
                 "nn_interpretability.study.syntheses",
-                architecture_module(config["models"][synthesis_model]["architecture"]),
-                architecture_module(config["models"][config["samples"]["judge"]]["architecture"]),
+                *architectures_of([synthesis_model, *judges_of(synthesis_model)]),
             ),
             entries={name: config["syntheses"][name] for name in names},
             generative=generative,
-            architecture=config["models"][synthesis_model]["architecture"],
-            judge_architecture=config["models"][config["samples"]["judge"]]["architecture"],
+            architecture=architecture(synthesis_model),
+            judge_architecture=next(map(architecture, judges_of(synthesis_model)), None),
             seed=derive_seed(config["seed"], "synthesize"),
         script:
             "../../scripts/synthesize.py"

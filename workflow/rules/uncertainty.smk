@@ -29,7 +29,7 @@ rule measure_evidence:
         declared=lambda wildcards: NUMBERS[f"evidence/{wildcards.evidence}"],
         networks=lambda wildcards: {
             name: {
-                "architecture": config["models"][name]["architecture"],
+                "architecture": architecture(name),
                 "evidential": config["models"][name]["loss"] == "evidential",
             }
             for name in config["evidence"][wildcards.evidence]["models"]
@@ -72,8 +72,7 @@ rule calibrate:
         ),
         declared=lambda wildcards: NUMBERS[f"calibrations/{wildcards.calibration}"],
         architectures=lambda wildcards: {
-            name: config["models"][name]["architecture"]
-            for name in config["calibrations"][wildcards.calibration]["models"]
+            name: architecture(name) for name in config["calibrations"][wildcards.calibration]["models"]
         },
         bins=lambda wildcards: config["calibrations"][wildcards.calibration]["bins"],
         photographs=lambda wildcards: config["calibrations"][wildcards.calibration]["photographs"],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nn_interpretability.config.files import read_config
+from nn_interpretability.config.models import of_own
 from nn_interpretability.config.schema import config_schema
 from nn_interpretability.config.validate import with_defaults
 from nn_interpretability.errors import ConfigError
@@ -20,6 +21,12 @@ _MAKERS = {
     "number": "no job writes this number",
     "figure": "there is no such figure under figures:",
     "table": "no job makes this table",
+}
+_PREFIXES = {
+    "models": "model",
+    "attributions": "attribution",
+    "pass_attributions": "passes",
+    "figures": "figure",
 }
 _SPELLED = {"number": r"\result{%s}", "figure": "the figure %s", "table": r"\input{tables/%s}"}
 
@@ -47,11 +54,14 @@ class Fit:
     left_out
         Names of what the text has and this configuration leaves out, by kind (``number``, ``figure``, ``table``).
     unshown
-        Figures of the configuration that are on no page.
+        Figures of the configuration that are on no page, and have no caption of their own.
+    own
+        Captions of the figures that are on no page but have one, by name.
     """
 
     left_out: dict[str, list[str]]
     unshown: list[str]
+    own: dict[str, str]
 
     def pages(self, *files: str) -> list[str]:
         """Give the files of the report back, if every figure is on some page.
@@ -63,7 +73,7 @@ class Fit:
         """
         if self.unshown:
             raise ConfigError(
-                f"No page of the report shows {', '.join(self.unshown)}: add "
+                f"No page of the report shows {', '.join(self.unshown)}: give the entry under figures: a caption, add "
                 f"\\appendixfigure{{{self.unshown[0]}}}{{caption}} to a file in report/sections/, take the entry "
                 "out of figures:, or stop at the target figures."
             )
@@ -71,10 +81,15 @@ class Fit:
 
 
 def made(config: Mapping[str, Any]) -> Made:
-    """What the jobs of a configuration (checked, with all defaults) make for the report."""
-    keys = (key for part in declared_numbers(config).values() for key in part)
+    """What the jobs of a configuration (checked, with all defaults) make for the report.
+
+    What is about the user's own networks and pictures does not count, whatever its name: the text speaks of others.
+    """
+    own = of_own(config)
+    apart = tuple(f"{prefix}.{name}." for section, prefix in _PREFIXES.items() for name in own[section])
+    keys = (key for part in declared_numbers(config).values() for key in part if not key.startswith(apart))
     tables = {table for table, section in made_from().items() if not section or config[section]}
-    return Made(DeclaredKeys(keys), frozenset(config["figures"]), frozenset(tables))
+    return Made(DeclaredKeys(keys), frozenset(config["figures"]) - own["figures"], frozenset(tables))
 
 
 def fit(folder: Path | str, config: Mapping[str, Any], study: Path | str) -> Fit:
@@ -105,7 +120,13 @@ def fit(folder: Path | str, config: Mapping[str, Any], study: Path | str) -> Fit
         listed = "\n".join(_complaint(each, whole, Path(folder).name) for each in wrong)
         raise ConfigError(f"The text of the report names in {count} what no job makes; nothing was run.\n{listed}")
     left_out = {kind: sorted({each.name for each in missing if each.kind == kind}) for kind in _MAKERS}
-    return Fit(left_out, sorted(here.figures - {each.name for each in named if each.kind == "figure"}))
+    shown = here.figures & {each.name for each in named if each.kind == "figure"}
+    own = {name: entry["caption"] for name, entry in config["figures"].items() if "caption" in entry}
+    return Fit(
+        left_out,
+        unshown=sorted(config["figures"].keys() - shown - own.keys()),
+        own={name: caption for name, caption in own.items() if name not in shown},
+    )
 
 
 def _complaint(mention: Mention, known: Made, folder: str) -> str:

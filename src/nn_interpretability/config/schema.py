@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nn_interpretability.config.models import FOLDER
 from nn_interpretability.config.passes import FUNCTIONS
 from nn_interpretability.models.build import architectures
 from nn_interpretability.registry import configurable
@@ -54,7 +55,7 @@ def config_schema() -> Schema:
                     "description": "folder for everything that a run makes",
                 },
                 "data": _data(),
-                "models": _named(_model(), default={"cnn": {}}, description="networks to train"),
+                "models": _named(_model(), default={"cnn": {}}, description="networks to train, and your own"),
                 "probes": _named(_probe(), default={"digits": {}}, description="sets of pictures to explain"),
                 "attributions": _named(_attribution(), default={}, description="one job per model and method"),
                 "generators": _generators(),
@@ -142,6 +143,33 @@ def _data() -> Schema:
 
 
 def _model() -> Schema:
+    """A network from outside, or one that is trained; which keys there are tells them apart."""
+    from_outside = {"anyOf": [{"required": ["python"]}, {"required": ["torchvision"]}]}
+    return {"type": "object", "if": from_outside, "then": _imported_model(), "else": _trained_model()}
+
+
+def _imported_model() -> Schema:
+    text = {"type": "string", "minLength": 1}
+    return _object(
+        {
+            "python": {**text, "description": "a Python file, which is run to build the network"},
+            "factory": {
+                **text,
+                "default": "build",
+                "description": "python: name of a function without arguments that returns the network, or of its class",
+            },
+            "torchvision": {**text, "description": "name of a classifier of torchvision"},
+            "weights": {
+                **text,
+                "description": "its weights, .safetensors or a state dict, by a path or one below the data folder",
+            },
+            "probe": {**text, "description": "a name under probes: pictures that the network is tried on"},
+        },
+        required=("weights", "probe"),
+    )
+
+
+def _trained_model() -> Schema:
     schema = _object(
         {
             "architecture": {"enum": list(architectures()), "default": "small_cnn"},
@@ -173,6 +201,51 @@ def _model() -> Schema:
 
 
 def _probe() -> Schema:
+    """Pictures of a folder, or digits."""
+    of_folder = {"properties": {"kind": {"const": FOLDER}}, "required": ["kind"]}
+    return {"type": "object", "if": of_folder, "then": _folder_probe(), "else": _digit_probe()}
+
+
+def _folder_probe() -> Schema:
+    side = {"type": "integer", "minimum": 1}
+    channels = {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": 3}
+    positive = {**channels, "items": {"type": "number", "exclusiveMinimum": 0}}
+    by_channel = _object({"mean": channels, "std": positive}, required=("mean", "std"))
+    names = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
+    return _object(
+        {
+            "kind": {"const": FOLDER, "description": "pictures of a folder"},
+            "pictures": {
+                "type": "string",
+                "minLength": 1,
+                "description": "folder of pictures, or of one subfolder per class, by a path or below the data folder",
+            },
+            "classes": {
+                "oneOf": [{"type": "string", "minLength": 1}, names, {"type": "null"}],
+                "default": None,
+                "description": "names of the classes in the model's order, a file with one a line or a YAML list, or "
+                "imagenet; null: the names of the subfolders",
+            },
+            "size": {**side, "default": 224, "description": "height and width that the model sees"},
+            "resize": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "default": None,
+                "description": "the shorter side is made so long, and the middle cut out; null: as long as size",
+            },
+            "channels": {"enum": [1, 3], "default": 3, "description": "1: grey"},
+            "normalisation": {
+                "oneOf": [{"const": "imagenet"}, by_channel, {"type": "null"}],
+                "default": None,
+                "description": "mean and std of each channel, of values in [0, 1]",
+            },
+            "count": {**side, "default": 8, "description": "so many pictures, of all classes in turn"},
+        },
+        required=("pictures",),
+    )
+
+
+def _digit_probe() -> Schema:
     kinds = {
         "enum": ["first_of_class", "class_means", "occlusions", "rotations", "noise_path", "noise_path_published"],
         "default": "first_of_class",
@@ -693,6 +766,11 @@ def _figures() -> Schema:
                 "minItems": 1,
                 "description": "passes_by_class: only the pictures at these angles",
             },
+            "caption": {
+                "type": "string",
+                "minLength": 1,
+                "description": "shows a figure of your own in an appendix of the PDF, with these words below it",
+            },
             "published": {
                 **names,
                 "default": [],
@@ -701,4 +779,4 @@ def _figures() -> Schema:
         },
         required=("panels",),
     )
-    return _named(figure, default={}, description="figures; the PDF needs each of them on a page")
+    return _named(figure, default={}, description="figures; the PDF needs each of them on a page, or with a caption")

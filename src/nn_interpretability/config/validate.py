@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from nn_interpretability.config import passes
 from nn_interpretability.config.files import repeated_keys
+from nn_interpretability.config.models import is_imported
+from nn_interpretability.config.models import problems as problems_of_models
 from nn_interpretability.config.problems import Problem, from_schema_error, joined, unknown_name
 from nn_interpretability.config.schema import Schema, config_schema
 from nn_interpretability.config.shown import SHOWN, names_to_show
@@ -71,6 +73,7 @@ def problems_of(config: Mapping[str, Any]) -> list[Problem]:
     filled = with_defaults(config, schema)
     problems += _names_that_are_not_there(filled)
     problems += passes.problems(filled)
+    problems += problems_of_models(filled)
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.path)
 
 
@@ -78,13 +81,22 @@ def with_defaults(value: Any, schema: Schema) -> Any:
     """Return a copy of ``value`` with the schema's defaults filled in, at every depth."""
     if not isinstance(value, Mapping):
         return deepcopy(value)
-    properties: Mapping[str, Schema] = schema.get("properties", {})
+    properties: Mapping[str, Schema] = _properties(value, schema)
     others = schema.get("additionalProperties")
     defaults = {key: child["default"] for key, child in properties.items() if "default" in child}
     return {
         key: with_defaults(child, properties.get(key) or (others if isinstance(others, dict) else {}))
         for key, child in (defaults | dict(value)).items()
     }
+
+
+def _properties(value: Mapping[str, Any], schema: Schema) -> dict[str, Schema]:
+    """The keys that a schema knows, those of the branch that fits the value among them."""
+    found = dict(schema.get("properties", {}))
+    if "if" in schema:
+        branch = "then" if Draft202012Validator(schema["if"]).is_valid(value) else "else"
+        found |= _properties(value, schema.get(branch, {}))
+    return found
 
 
 def _names_that_are_not_there(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -134,7 +146,9 @@ def _syntheses_that_cannot_be(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Find syntheses that name models that are not trained, or whose settings contradict each other."""
     entries, judge = _mapping(config, "syntheses"), _mapping(config, "samples").get("judge")
     models, generators = list(_mapping(config, "models")), list(_mapping(config, "generators"))
-    if entries and isinstance(judge, str) and judge not in models:
+    trained = [name for name in models if not is_imported(_mapping(_mapping(config, "models"), name))]
+    of_digits = [name for name in entries if _mapping(entries, name).get("model") in trained]
+    if of_digits and isinstance(judge, str) and judge not in models:
         yield unknown_name("samples.judge", judge, models, "models")
     for name in entries:
         entry = _mapping(entries, name)

@@ -1,13 +1,14 @@
 """Probes: the pictures to explain, chosen once and kept in a file, so that every method reads the same ones.
 
 Layout (schema ``probe/1``): ``images`` float32 [sample, channel, y, x] in [0, 1], ``labels`` int64 [sample],
-``source_index`` int64 [sample], -1 for pictures that are made of many.
+``source_index`` int64 [sample], -1 for pictures that are made of many. Those of your own pictures, see
+:mod:`nn_interpretability.data.folder`, may be normalised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from nn_interpretability.data import digits as digits_file
 from nn_interpretability.data.rotations import rotated
 from nn_interpretability.data.splits import Indices
+from nn_interpretability.data.view import View, view_of
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 
@@ -35,11 +37,17 @@ class Probe:
         int64, the true class of each picture.
     source_index
         int64, position in the source of the data; -1 for a picture made of many.
+    view
+        How the pictures are shown.
+    record
+        Where they come from.
     """
 
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
     source_index: NDArray[np.int64]
+    view: View = field(default_factory=View)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 def first_rows(labels: NDArray[np.int64], source_index: NDArray[np.int64]) -> Indices:
@@ -301,5 +309,6 @@ def load(probe_h5: Path | str) -> Probe:
     BrokenProductError
         If the file is damaged.
     """
-    arrays = read_hdf5(probe_h5, schema=SCHEMA).arrays
-    return Probe(arrays["images"].values, arrays["labels"].values, arrays["source_index"].values)
+    product = read_hdf5(probe_h5, schema=SCHEMA)
+    images, labels, index = (product.arrays[name].values for name in ("images", "labels", "source_index"))
+    return Probe(images, labels, index, view_of(product.params), product.params.get("data", {}))

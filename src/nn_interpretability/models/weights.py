@@ -17,6 +17,8 @@ from nn_interpretability.storage.lock import results_root
 from nn_interpretability.storage.product import digest_of, recorded_digest, sidecar_of, verified, writing
 
 PICKLES = (".pt", ".pth")
+_NAMED = 6
+"""So many of the numbers that do not fit are named."""
 
 
 def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
@@ -52,7 +54,8 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
     """Write a model's weights as ``.safetensors``, whole or not at all; equal weights give equal bytes."""
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    # Copies, since the format refuses numbers that two names share.
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
 
     def check(written: Path) -> None:
         _check(model, _read(written), written)
@@ -124,8 +127,9 @@ def _check(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
         elif not torch.isfinite(found).all():
             problems.append(f"{name} has NaN or infinite numbers")
     if problems:
+        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise DataError(
-            f"{path} does not fit {type(model).__name__}: {'; '.join(sorted(problems))}. "
+            f"{path} does not fit {type(model).__name__}: {'; '.join(sorted(problems)[:_NAMED])}{more}. "
             "Choose the architecture that the weights were saved from, or other weights."
         )
 

@@ -37,6 +37,8 @@ SCHEMA = "figure/1"
 KIND = "panel_group"
 PUBLISHED = "_published"
 """How the names of attributions with the settings of the study end."""
+PREDICTED = "predicted"
+"""How a class is marked that nobody has said and the model names."""
 DIFFERENCE = "difference"
 """Name of a row of differences between the two rows above it."""
 FloatArray = npt.NDArray[np.floating]
@@ -114,6 +116,8 @@ class PanelGroup:
         ``"diverging"``: signed maps, white at zero. ``"overlay"``: the positive part of the maps over the pictures.
     heads
         Words above each column, a second line after a line break; default: the explained class and its score.
+    classes
+        Names of the classes; none: classes are numbers.
     """
 
     figure: str
@@ -125,6 +129,7 @@ class PanelGroup:
     scale_rule: str
     scale: str = "diverging"
     heads: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -159,6 +164,7 @@ def write_panel_group(path: Path, group: PanelGroup, *, provenance: Mapping[str,
         "kind": KIND,
         "scale": group.scale,
         "heads": list(group.heads),
+        "classes": list(group.classes),
         "quantity": group.quantity,
         "quantile": group.quantile,
         "scale_rule": group.scale_rule,
@@ -231,6 +237,7 @@ def _panel_group(product: Product) -> PanelGroup:
         scale_rule=params["scale_rule"],
         scale=params["scale"],
         heads=tuple(params["heads"]),
+        classes=tuple(params.get("classes", ())),
         provenance=product.provenance,
     )
 

@@ -16,10 +16,14 @@ FloatArray = npt.NDArray[np.floating]
 MAGNIFICATION = 8
 """Each value becomes this many image dots a side: many PDF viewers blur pictures that have fewer dots than
 the screen, and a blurred heat map is another map."""
+ENOUGH = 256
+"""Dots a side that no screen has more of for one map: larger images are magnified less."""
 
 
-def magnify(image: FloatArray, factor: int = MAGNIFICATION) -> FloatArray:
+def magnify(image: FloatArray, factor: int | None = None) -> FloatArray:
     """Repeat each value of an image [y, x] or [y, x, colour] ``factor`` times along y and x."""
+    if factor is None:
+        factor = max(1, min(MAGNIFICATION, ENOUGH // max(image.shape[:2])))
     return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
 
 

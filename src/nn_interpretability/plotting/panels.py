@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nn_interpretability.plotting.data import Block, FloatArray, MapRow, PanelGroup
+from nn_interpretability.plotting.data import PREDICTED, Block, FloatArray, MapRow, PanelGroup
 from nn_interpretability.plotting.heatmaps import draw_map, draw_overlay, draw_picture, overlay
 from nn_interpretability.plotting.style import (
     BAND,
@@ -134,7 +134,7 @@ def draw_panel_group(group: PanelGroup) -> Figure:
             _row_head(canvas, row, right, top, GREY if block.grey else _beyond(row))
             if row.notes:
                 top += NOTES
-                _notes(canvas, row, lefts[lead:], cell, top)
+                _notes(canvas, row, lefts[lead:], cell, top, bool(group.classes))
             if lead and row is block.rows[0]:
                 pictures = group.pictures if block.pictures is None else block.pictures
                 draw_picture(canvas.axes(lefts[0], top, cell, cell), pictures[0])
@@ -187,7 +187,8 @@ def _width_of_words(group: PanelGroup) -> float:
         for row in group.rows
     ]
     bar = text_width(typeset(group.quantity), TEXT_PT) + BAR_GAP + BAR_WIDTH + BAR_INSET + 2 * MARGIN
-    return max(bar, *needed)
+    heads = [text_width(typeset(block.heading), HEADING_PT) + 2 * MARGIN + 0.24 for block in group.blocks]
+    return max(bar, *needed, *heads)
 
 
 def _height(group: PanelGroup, cell: float) -> float:
@@ -205,26 +206,47 @@ def _column_heads(canvas: Canvas, group: PanelGroup, lefts: Sequence[float], cel
         middle = left + cell / 2
         if group.heads:
             head, _, below = group.heads[column].partition("\n")
+            head = fitted(head, cell + GAP / 2, HEADING_PT) if group.classes else head
             canvas.text(middle, top - (0.40 if below else 0.10), typeset(head), size=HEADING_PT, align="center")
             canvas.text(middle, top - 0.10, typeset(below), size=SMALL_PT, color=MUTED, align="center")
             continue
         target, label = int(first.target[column]), int(group.label[column])
-        name = f"class {target}" if target == label else f"{target}, not {label}"
+        name = fitted(_class(group, target, label), cell + GAP / 2, HEADING_PT)
         score = rf"$\mathit{{f}}_{{{target}}}$ = {first.score[column]:.1f}".replace("-", "$-$")
-        canvas.text(middle, top - 0.40, name, size=HEADING_PT, align="center")
+        canvas.text(middle, top - 0.40, typeset(name), size=HEADING_PT, align="center")
         canvas.text(middle, top - 0.10, score, size=SMALL_PT, color=MUTED, align="center")
 
 
-def _notes(canvas: Canvas, row: MapRow, lefts: Sequence[float], cell: float, top: float) -> None:
+def _class(group: PanelGroup, target: int, label: int) -> str:
+    """The explained class, and the true one if it is another."""
+    if not group.classes:
+        return f"class {target}" if target == label else f"{target}, not {label}"
+    name = group.classes[target]
+    if label < 0:
+        return f"{name} ({PREDICTED})"
+    return name if target == label else f"{name}, not {group.classes[label]}"
+
+
+def fitted(words: str, room: float, size: float) -> str:
+    """The words, or as many of their letters as there is room for; the figure's sidecar has them all."""
+    kept = words
+    while len(kept) > 1 and text_width(typeset(kept if kept == words else f"{kept}..."), size) > room:
+        kept = kept[:-1].rstrip()
+    return kept if kept == words else f"{kept}..."
+
+
+def _notes(canvas: Canvas, row: MapRow, lefts: Sequence[float], cell: float, top: float, named: bool) -> None:
     for left, note in zip(lefts, row.notes, strict=True):
-        canvas.text(left + cell / 2, top - 0.08, typeset(note), size=SMALL_PT, color=MUTED, align="center")
+        words = fitted(note, cell + GAP / 2, SMALL_PT) if named else note
+        canvas.text(left + cell / 2, top - 0.08, typeset(words), size=SMALL_PT, color=MUTED, align="center")
 
 
 def _block_head(canvas: Canvas, block: Block, right: float, top: float) -> float:
     if not block.heading:
         return top
     canvas.band(MARGIN, right, top + BLOCK_HEAD - 0.52, top + BLOCK_HEAD - 0.04)
-    canvas.text(MARGIN + 0.12, top + BLOCK_HEAD - 0.19, typeset(block.heading), size=HEADING_PT)
+    words = fitted(block.heading, right - MARGIN - 0.24, HEADING_PT)
+    canvas.text(MARGIN + 0.12, top + BLOCK_HEAD - 0.19, typeset(words), size=HEADING_PT)
     return top + BLOCK_HEAD
 
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from nn_interpretability.plotting.heatmaps import draw_picture
-from nn_interpretability.plotting.panels import MARGIN, Canvas
+from nn_interpretability.plotting.panels import MARGIN, Canvas, fitted, text_width
 from nn_interpretability.plotting.scatter_data import PassScatter
 from nn_interpretability.plotting.style import (
     FRAME,
@@ -61,18 +61,20 @@ def draw_scatter(scatter: PassScatter) -> Figure:
     for sample in range(samples):
         middle = left + (sample + 0.5) * step
         draw_picture(canvas.axes(middle - picture / 2, top, picture, picture), scatter.pictures[sample])
-        _words(canvas, scatter, sample, middle, top + picture)
-    for number, words in enumerate(("angle", "seen", "second", "disagree")):
+        _words(canvas, scatter, sample, (middle, step), top + picture)
+    for number, words in enumerate(("angle" if scatter.turned else "picture", "seen", "second", "disagree")):
         canvas.text(MARGIN, top + picture + (number + 1) * LINE + 0.04, words, size=SMALL_PT, color=MUTED)
     return canvas.figure
 
 
-def _words(canvas: Canvas, scatter: PassScatter, sample: int, middle: float, top: float) -> None:
+def _words(canvas: Canvas, scatter: PassScatter, sample: int, slot: tuple[float, float], top: float) -> None:
     """Below a picture: its angle, the two likeliest classes without dropout, and the mutual information."""
+    middle, room = slot
     first, second = (
-        f"{k}: {_percent(p)}" for k, p in zip(scatter.top[sample], scatter.top_probability[sample], strict=True)
+        fitted(scatter.name(k), room - text_width(typeset(f": {_percent(p)}"), SMALL_PT), SMALL_PT) + f": {_percent(p)}"
+        for k, p in zip(scatter.top[sample], scatter.top_probability[sample], strict=True)
     )
-    angle = f"{scatter.angle[sample]:g}°".replace("-", "−")
+    angle = f"{scatter.angle[sample]:g}{'°' if scatter.turned else ''}".replace("-", "−")
     for number, words in enumerate((angle, first, second, f"{scatter.mutual_information[sample]:.2f} nat")):
         base = top + (number + 1) * LINE + 0.04
         canvas.text(middle, base, typeset(words), size=SMALL_PT, color=MUTED if number % 3 else INK, align="center")
@@ -113,7 +115,7 @@ def _marks(axes: Axes, scatter: PassScatter, values: np.ndarray, still: np.ndarr
 
 def _legend(axes: Axes, scatter: PassScatter) -> None:
     handles = [
-        Line2D([], [], color=CLASSES[label % len(CLASSES)], linewidth=1.6, label=f"class {label}")
+        Line2D([], [], color=CLASSES[label % len(CLASSES)], linewidth=1.6, label=typeset(scatter.name(label, "class ")))
         for label in scatter.classes
     ]
     handles.append(

@@ -38,6 +38,10 @@ class PassScatter:
         Name of the figure.
     classes
         The classes shown.
+    turned
+        Whether the pictures are one at several angles; if not, ``angle`` counts them from 1.
+    names
+        Names of the classes; none: classes are numbers.
     """
 
     figure: str
@@ -51,7 +55,13 @@ class PassScatter:
     top: IntArray
     top_probability: FloatArray
     mutual_information: FloatArray
+    turned: bool = True
+    names: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def name(self, label: int, prefix: str = "") -> str:
+        """The name of a class, or its number behind a word."""
+        return self.names[label] if label < len(self.names) else f"{prefix}{label}"
 
 
 def write_scatter(path: Path, scatter: PassScatter, *, provenance: Mapping[str, Any]) -> None:
@@ -67,7 +77,13 @@ def write_scatter(path: Path, scatter: PassScatter, *, provenance: Mapping[str, 
         "top_probability": Array(scatter.top_probability.astype(np.float64), ("sample", "rank")),
         "mutual_information": Array(scatter.mutual_information.astype(np.float64), ("sample",)),
     }
-    params = {"figure": scatter.figure, "kind": KIND, "classes": list(scatter.classes)}
+    params = {
+        "figure": scatter.figure,
+        "kind": KIND,
+        "classes": list(scatter.classes),
+        "turned": scatter.turned,
+        "names": list(scatter.names),
+    }
     write_hdf5(
         path, arrays, schema=SCHEMA, params=params, provenance=provenance, scales={"shown": np.array(scatter.classes)}
     )
@@ -79,6 +95,8 @@ def scatter_of(product: Product) -> PassScatter:
     return PassScatter(
         figure=product.params["figure"],
         classes=tuple(product.params["classes"]),
+        turned=product.params.get("turned", True),
+        names=tuple(product.params.get("names", ())),
         provenance=product.provenance,
         **arrays,
     )

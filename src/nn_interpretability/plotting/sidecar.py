@@ -150,6 +150,7 @@ def _group(group: PanelGroup) -> tuple[Plain, Plain]:
         "label": group.label.tolist(),
         "quantile": group.quantile,
         "heads": list(group.heads),
+        "classes": list(group.classes),
         "rows": {row.name: _row(row) for row in group.rows},
     }
     return facts, numbers
@@ -239,6 +240,7 @@ def _scatter(scatter: PassScatter) -> tuple[Plain, Plain]:
     facts = {"quantity": "logits", "pictures": len(scatter.angle), "passes": len(scatter.logit), "blocks": []}
     numbers: Plain = {
         "classes": list(scatter.classes),
+        "names": list(scatter.names),
         "angle": _floats(scatter.angle),
         "top": scatter.top.tolist(),
         "top_probability": scatter.top_probability.tolist(),

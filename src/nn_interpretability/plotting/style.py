@@ -6,6 +6,7 @@ Figures are made at the size at which they are printed, so a size given here is 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -80,13 +81,39 @@ def typeset(words: str) -> str:
 
     The superscript of the rule :math:`z^\mathcal{B}` is written ``zᴮ``.
     """
-    return "".join(_AS_FORMULA.get(letter, letter) for letter in words)
+    found = "".join(_AS_FORMULA.get(letter, letter) for letter in words)
+    # Beside a formula no other font than the first is asked, and it has no letters with accents.
+    return "".join(map(_accented, found)) if "$" in found.replace(r"\$", "") else found
+
+
+_ACCENTS = {
+    "\N{COMBINING GRAVE ACCENT}": "grave",
+    "\N{COMBINING ACUTE ACCENT}": "acute",
+    "\N{COMBINING CIRCUMFLEX ACCENT}": "hat",
+    "\N{COMBINING TILDE}": "tilde",
+    "\N{COMBINING DIAERESIS}": "ddot",
+    "\N{COMBINING CARON}": "check",
+    "\N{COMBINING MACRON}": "bar",
+    "\N{COMBINING BREVE}": "breve",
+    "\N{COMBINING DOT ABOVE}": "dot",
+}
+
+
+def _accented(letter: str) -> str:
+    base, accent = (*unicodedata.normalize("NFD", letter), "")[:2]
+    return rf"$\mathsf{{\{_ACCENTS[accent]}{{{base}}}}}$" if accent in _ACCENTS else letter
+
+
+def _letter(found: re.Match[str]) -> str:
+    accents = {name: accent for accent, name in _ACCENTS.items()}
+    return unicodedata.normalize("NFC", found[2] + accents[found[1]]) if found[1] in accents else found[0]
 
 
 def plain(words: str) -> str:
     """Words as people read them, from what :func:`typeset` and drawing code give to matplotlib."""
     for letter, formula in sorted(_AS_FORMULA.items(), key=lambda item: -len(item[1])):
         words = words.replace(formula, letter) if letter.strip() else words
+    words = re.sub(r"\$\\mathsf\{\\(\w+)\{(\w)\}\}\$", _letter, words)
     words = re.sub(r"\\math(?:it|cal|rm|bf)\{([^{}]*)\}", r"\1", words)
     return re.sub(r"\$([^$]*)\$", lambda found: found.group(1).translate(_NO_BRACES), words)
 

@@ -53,6 +53,7 @@ def draft(source: Path | str, results: Path | str, folder: Path | str) -> Path:
     shutil.copytree(source, folder, dirs_exist_ok=True)
     _write(folder / "numbers.tex", _numbers(results, named))
     _write(folder / "left_out.tex", "% A draft leaves nothing out.\n")
+    _write(folder / "own_figures.tex", "% A draft shows the figures that the text names.\n")
     for kind, place in (("figure", "figures/{}.pdf"), ("table", "tables/{}.tex")):
         for name in {each.name for each in named if each.kind == kind}:
             _bring(results / place.format(name), results / "report" / place.format(name), folder / place.format(name))

@@ -20,6 +20,7 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.reporting.figure_list import write_figure_list
 from nn_interpretability.reporting.leave_out import leave_out
 from nn_interpretability.reporting.sources import MAIN
+from nn_interpretability.reporting.tex import escape
 from nn_interpretability.storage.product import verified, writing
 
 LOGGER = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def build(
     *,
     inputs: Mapping[str, Path | str],
     left_out: Mapping[str, Sequence[str]] | None = None,
+    own_figures: Mapping[str, str] | None = None,
     log: Path | str | None = None,
 ) -> None:
     """Typeset the report.
@@ -76,6 +78,8 @@ def build(
         ``"tables/conservation.tex"``, ``"figures/fig12.pdf"``.  All are products of the workflow.
     left_out
         What this run's configuration leaves out, by kind; see :mod:`nn_interpretability.reporting.leave_out`.
+    own_figures
+        Captions, in plain words, of figures of the configuration that the text does not show, by name.
     log
         Where to keep LaTeX's log; default: beside the PDF, with the suffix ``.log``.
 
@@ -97,6 +101,7 @@ def build(
         folder = Path(name)
         _gather(source, inputs, folder)
         leave_out(folder, left_out or {})
+        (folder / "own_figures.tex").write_text(own_pages(own_figures or {}), encoding="utf-8")
         write_figure_list(folder)
         finished = latexmk(folder)
         _keep_log(folder, finished, log)
@@ -106,6 +111,14 @@ def build(
             LOGGER.warning("the report sticks out of its text: %s", place)
         with writing(output) as temporary:
             shutil.copyfile(folder / MAIN.replace(".tex", ".pdf"), temporary)
+
+
+def own_pages(captions: Mapping[str, str]) -> str:
+    """An appendix that shows figures of which the text says nothing; empty without any."""
+    if not captions:
+        return "% None.\n"
+    shown = (f"\\appendixfigure{{{name}}}{{{escape(caption)}}}\n" for name, caption in captions.items())
+    return "\\section{Figures of this configuration}\n\\label{app:own}\n" + "\\FloatBarrier\n".join(shown)
 
 
 def _gather(source: Path, inputs: Mapping[str, Path | str], folder: Path) -> None:

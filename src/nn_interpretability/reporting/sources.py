@@ -16,7 +16,7 @@ from pathlib import Path
 from nn_interpretability.errors import ConfigError
 
 MAIN = "main.tex"
-GENERATED = ("numbers", "left_out", "figure_list")
+GENERATED = ("numbers", "left_out", "own_figures", "figure_list")
 """Files that the workflow writes beside the tables."""
 
 _OPTIONAL = r"(?:\[[^\]]*\])?"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nn_interpretability.models.build import FILE
 from nn_interpretability.plotting.data import PUBLISHED
 from nn_interpretability.registry import STUDY_METHODS
 from nn_interpretability.reporting import toy_tables
@@ -158,7 +159,8 @@ def _of_the_study(numbers: Numbers, name: str) -> bool:
 
 def _conservation_row(numbers: Numbers, name: str) -> list[str]:
     keys = ("heading", "settings", "conservation.median", "conservation.max", "background")
-    return [printed_entry(numbers[f"attribution.{name}.{key}"]) for key in keys]
+    said = (numbers.get(f"attribution.{name}.{key}") for key in keys)  # only of digits there is a background
+    return [NONE if found is None else printed_entry(found) for found in said]
 
 
 def relevance_sinks_table(numbers: Numbers) -> str:
@@ -310,6 +312,16 @@ _SCALINGS = {
 }
 
 
+def _network(architecture: str) -> str:
+    """The name of a network; of a Python file without its folder."""
+    return architecture.rpartition("/")[2] if architecture.startswith(FILE) else architecture
+
+
+def _share(part: Mapping[str, Any], quality: str) -> str:
+    """A quality in per cent, where it was measured."""
+    return number(f"{100 * part[quality]:.2f}", "%") if part else NONE
+
+
 def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
     """Per model: architecture, recipe, accuracy on the validation part, and quality on the test part."""
     rows = []
@@ -318,15 +330,15 @@ def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
         rows.append(
             [
                 code(name),
-                code(card["architecture"]),
+                code(_network(card["architecture"])),
                 number(str(card["parameters"])),
                 _plain(recipe.get("epochs")),
                 _plain(recipe.get("max_learning_rate")),
                 _seed(card["seed"]),
-                number(f"{100 * card['validation']['accuracy']:.2f}", "%"),
-                number(f"{100 * test['accuracy']:.2f}", "%"),
-                number(f"{test['nll']:.4f}"),
-                number(f"{100 * test['ece']:.2f}", "%"),
+                _share(card["validation"], "accuracy"),
+                _share(test, "accuracy"),
+                number(f"{test['nll']:.4f}") if test else NONE,
+                _share(test, "ece"),
             ]
         )
     head = ["network", "architecture", "numbers", "epochs", "rate", "seed", "validation", "test", "NLL", "ECE"]

@@ -50,7 +50,7 @@ class Noise:
     Attributes
     ----------
     sigma
-        Noise level >= 0, in units of ``scale``.
+        Noise level >= 0, in units of ``scale``; one number, or one per channel.
     scale
         ``"absolute"``: units of the pixels; ``"range"`` and ``"std"``: of each image.
     seed
@@ -59,19 +59,15 @@ class Noise:
         Lowest and highest value that a noisy pixel may have; None for no limit.
     """
 
-    sigma: float
+    sigma: float | tuple[float, ...]
     scale: Scale = "absolute"
     seed: int = 0
     clip: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
-        if (
-            not isinstance(self.sigma, int | float)
-            or isinstance(self.sigma, bool)
-            or not 0 <= self.sigma < float("inf")
-        ):
-            raise ConfigError(f"sigma={self.sigma!r} is not allowed: give a number >= 0.")
+        if not self._levels or not all(map(_is_level, self._levels)):
+            raise ConfigError(f"sigma={self.sigma!r} is not allowed: give a number >= 0, or one per channel.")
         if self.scale not in get_args(Scale):
             raise ConfigError(f"scale={self.scale!r} is not allowed: choose 'absolute', 'range' or 'std'.")
         if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] < self.clip[1]):
@@ -92,7 +88,22 @@ class Noise:
             size = flat.amax(dim=1) - flat.amin(dim=1)
         elif self.scale == "std":
             size = flat.double().std(dim=1, correction=0).to(images.dtype)
-        return self.sigma * size.reshape(-1, *([1] * (images.dim() - 1)))
+        level = images.new_tensor(self._levels).reshape(1, -1, *([1] * (images.dim() - 2)))
+        return level * size.reshape(-1, *([1] * (images.dim() - 1)))
+
+    @property
+    def _levels(self) -> tuple[float, ...]:
+        return self.sigma if isinstance(self.sigma, tuple) else (self.sigma,)
+
+
+def _plain(noise: Noise) -> dict[str, Any]:
+    """As JSON has it."""
+    sigma = list(noise.sigma) if isinstance(noise.sigma, tuple) else noise.sigma
+    return {**asdict(noise), "sigma": sigma, "clip": _listed(noise.clip)}
+
+
+def _is_level(sigma: object) -> bool:
+    return isinstance(sigma, int | float) and not isinstance(sigma, bool) and 0 <= sigma < float("inf")
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class Randomness:
         """The key of the random numbers, and how they are used."""
         return {
             "dropout": None if self.dropout is None else asdict(self.dropout),
-            "noise": None if self.noise is None else {**asdict(self.noise), "clip": _listed(self.noise.clip)},
+            "noise": None if self.noise is None else _plain(self.noise),
         }
 
 

@@ -82,5 +82,6 @@ def view_activations(
         "units": [int(ActivationMaps(model, layer=layer).interpret(image).strength.shape[1]) for layer in layers],
         "picture": picture,
         "label": int(shown.labels[picture]),
+        **shown.view.params(),
     }
     write_hdf5(output, arrays, schema=SCHEMA, params=params, provenance=provenance, scales=scales)

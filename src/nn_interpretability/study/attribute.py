@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from nn_interpretability.data import probes
+from nn_interpretability.data.view import View
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
@@ -45,7 +46,8 @@ def attribute(
     architecture
         Name of the network.
     method, parameters
-        Name of the method in the registry, and its hyper-parameters. LRP keeps its conservation trace.
+        Name of the method in the registry, and its hyper-parameters. LRP keeps its conservation trace. Where pixels
+        are normalised, ``input_bounds``, ``reference`` and ``fill`` are by default what black and white become.
     target
         ``"label"`` (the true class of each picture), ``"predicted"``, ``"all"``, or
         ``"evidence"``: that of the predicted class, which is 0 where its logit is negative.
@@ -64,6 +66,12 @@ def attribute(
     if target not in TARGETS:
         raise ConfigError(f"target={target!r} is not allowed: choose one of {', '.join(map(repr, TARGETS))}.")
     pictures = probes.load(probe)
+    if target == "label" and (pictures.labels < 0).any():
+        raise ConfigError(
+            f"target: label is not allowed: nobody has said the classes of the pictures of {Path(probe).stem}. Put "
+            "them into one subfolder per class, or explain the predicted class."
+        )
+    parameters = options_for(method, parameters, pictures.view)
     model = load_weights(build_model(architecture), weights).to(device)
     images = torch.from_numpy(pictures.images).to(device)
     labels = torch.from_numpy(pictures.labels)
@@ -80,6 +88,20 @@ def attribute(
         output,
         images=images,
         label=labels,
-        params={"parameters": dict(parameters), "target": target, **description},
+        params={"parameters": dict(parameters), "target": target, **description, **pictures.view.params()},
         provenance=provenance,
     )
+
+
+def options_for(method: str, parameters: Mapping[str, Any], view: View) -> dict[str, Any]:
+    """Hyper-parameters of a method for normalised pixels: with their black and white, where nothing else was given."""
+    bounds, options = view.bounds(), dict(parameters)
+    if bounds is None:
+        return options
+    black, white = bounds
+    known = method_entry(method).parameters["properties"]
+    defaults = {"input_bounds": [black, white], "reference": black, "fill": black}
+    options = {key: value for key, value in defaults.items() if key in known} | options
+    if options.get("fill") in ("black", "white"):
+        options["fill"] = black if options["fill"] == "black" else white
+    return options

@@ -19,6 +19,7 @@ from nn_interpretability.stochastic.files import load_drawn, save_attributed, sa
 from nn_interpretability.stochastic.information import pass_weights
 from nn_interpretability.stochastic.passes import attribute_passes, draw_passes
 from nn_interpretability.stochastic.sampler import Randomness, differing
+from nn_interpretability.study.attribute import options_for
 from nn_interpretability.study.passes import FUNCTIONS, passes_model, pictures_of, randomness_of
 from nn_interpretability.targets import Target
 
@@ -78,8 +79,11 @@ def attribute_chunk(
     found = {chunk.begin: _on(chunk, device) for chunk in map(load_drawn, drawn)}
     if begin not in found:
         raise DataError(f"The passes from {begin} on are not among those that were drawn.")
+    if target == "label" and (chosen.label < 0).any():
+        raise ConfigError(f"target: label is not allowed: nobody has said the classes of {Path(probe).stem}.")
     explained: Target = {"all": "all", "predicted": None, "label": torch.from_numpy(chosen.label)}.get(target)
-    built = method_entry(method).build(passes_model(architecture, weights, device), parameters)
+    options = options_for(method, parameters, chosen.view)
+    built = method_entry(method).build(passes_model(architecture, weights, device), options)
     if target in FUNCTIONS:
         if built.origins(images):
             raise ConfigError(f"target={target!r} is for methods without a reference; {method} has one.")
@@ -90,7 +94,7 @@ def attribute_chunk(
             raise ConfigError(
                 f"independent_masks is for target='all', where each class has its own; not for {target!r}."
             )
-        chunks = _by_class(built, images, found[begin], randomness_of(randomness), products, keep_raw)
+        chunks = _by_class(built, images, found[begin], randomness_of(randomness, chosen.view), products, keep_raw)
         LOGGER.info(
             "%s explained passes %d to %d, drawn for each class, on %s", method, begin, found[begin].end, device
         )
@@ -100,7 +104,7 @@ def attribute_chunk(
         built,
         images,
         found[begin],
-        randomness_of(randomness),
+        randomness_of(randomness, chosen.view),
         explained,
         products=("mean",) if target in FUNCTIONS else products,
         keep_raw=keep_raw,

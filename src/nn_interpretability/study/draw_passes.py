@@ -52,7 +52,8 @@ def draw(
         What makes the file.
     """
     model = passes_model(architecture, weights, device)
-    images = torch.from_numpy(pictures_of(probe, pictures).images).to(device)
-    drawn = draw_passes(model, images, randomness_of(randomness), begin, end, block=block)
+    chosen = pictures_of(probe, pictures)
+    images = torch.from_numpy(chosen.images).to(device)
+    drawn = draw_passes(model, images, randomness_of(randomness, chosen.view), begin, end, block=block)
     LOGGER.info("drew passes %d to %d of %d pictures on %s", begin, end, len(images), device)
     save_drawn(drawn, output, provenance=provenance)

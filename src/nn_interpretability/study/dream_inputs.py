@@ -23,7 +23,7 @@ from nn_interpretability.data import photographs, pretrained
 from nn_interpretability.engine.partial import output_of
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.models.build import build_model
+from nn_interpretability.models.build import TORCHVISION, build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
 from nn_interpretability.storage.product import verified, write_json, writing
@@ -44,6 +44,7 @@ def prepare(
     download: bool,
     models: Sequence[Mapping[str, Any]],
     trained: Mapping[str, tuple[str, Path]],
+    normalisations: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     provenance: Mapping[str, Any],
 ) -> None:
     """Get the photograph and the first network of the list whose weights can be had, and write both.
@@ -59,7 +60,9 @@ def prepare(
         The list: ``name``, ``layers`` (two), ``channel_layer``, ``channels`` (two), and optionally ``weights``,
         ``size``, ``crops``, ``learning_rate``, ``noise``, ``penalty``, which then hold instead of those of the dreams.
     trained
-        Architecture and weights of the networks that the workflow trains, by name.
+        Architecture and weights of the networks that the workflow trains or imports, by name.
+    normalisations
+        ``mean`` and ``std`` that those of them expect of pixels that expect any, by name.
     provenance
         What makes the files.
 
@@ -76,8 +79,10 @@ def prepare(
     entry, name = found.entry, str(found.entry["name"])
     used = _used(record, found, local)
     _refuse_worse(Path(record_json), used, [str(each["name"]) for each in models])
-    architecture = trained[name][0] if found.source == pretrained.TRAINED else f"torchvision.{name}"
-    model = _filled(_built(architecture), found)
+    here = found.source == pretrained.TRAINED
+    architecture = trained[name][0] if here else f"{TORCHVISION}{name}"
+    normalisation = dict((normalisations or {}).get(name, {})) if here else dict(IMAGENET)
+    model = _filled(build_model(architecture), found)
     layers = [*entry["layers"], entry["channel_layer"]]
     with writing(weights_output) as temporary:
         save_file(_state_up_to(model, layers), temporary, metadata={"format": "pt"})
@@ -86,6 +91,7 @@ def prepare(
         "model": {
             "name": name,
             "architecture": architecture,
+            "normalisation": normalisation,
             "source": found.source,
             "reason": found.reason,
             "title": found.title,
@@ -139,21 +145,6 @@ def _input_channels(model: nn.Module) -> int:
     return first.in_channels
 
 
-def _built(architecture: str) -> nn.Module:
-    """A network of the package, or of torchvision, with any weights."""
-    kind, _, name = architecture.rpartition(".")
-    if kind != "torchvision":
-        return build_model(architecture)
-    import torchvision
-
-    try:
-        model: nn.Module = torchvision.models.get_model(name, weights=None)
-    except ValueError:
-        known = ", ".join(torchvision.models.list_models(module=torchvision.models))
-        raise ConfigError(f"torchvision has no network {name!r}. It has: {known}.") from None
-    return model
-
-
 def _filled(model: nn.Module, found: pretrained.Weights) -> nn.Module:
     """Read the weights that were found."""
     if found.path is not None:
@@ -185,7 +176,7 @@ def _state_up_to(model: nn.Module, layers: Sequence[str]) -> dict[str, Tensor]:
 def network_of(words: Mapping[str, Any], weights: Path | str, device: str) -> tuple[nn.Module, dict[str, Any]]:
     """The network with the stored weights, and what it expects of pixels; what lies behind has no weights."""
     with torch.device("meta"):
-        model = _built(words["architecture"])
+        model = build_model(words["architecture"])
     problem = model.load_state_dict(load_file(verified(weights)), strict=False, assign=True)
     if problem.unexpected_keys:
         raise DataError(f"{weights} does not fit {words['name']}: {', '.join(problem.unexpected_keys)}.")
@@ -195,7 +186,7 @@ def network_of(words: Mapping[str, Any], weights: Path | str, device: str) -> tu
     for buffer in model.buffers():
         if not buffer.is_meta:
             buffer.data = buffer.data.to(device)
-    return model, dict(IMAGENET) if words["architecture"].startswith("torchvision.") else {}
+    return model, dict(words["normalisation"])
 
 
 def with_own(settings: Mapping[str, Any], entry: Mapping[str, Any], *names: str) -> dict[str, Any]:

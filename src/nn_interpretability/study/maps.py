@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from nn_interpretability.data.view import view_of
 from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 from nn_interpretability.storage.hdf5 import Product
 from nn_interpretability.study.rows import (
     blocks_of,
+    class_heads,
     description_of,
     on_a_scale_of_its_own,
     one_quantity,
+    pictures_of,
     row_of,
     same_pictures,
+    short_names,
     sized,
     sum_of_channels,
 )
@@ -46,12 +50,13 @@ def panel_group(figure: str, products: Mapping[str, Product], definition: Mappin
 
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values,
+        pictures=pictures_of(first),
         label=first.arrays["label"].values,
         blocks=blocks_of(definition, block),
         quantity=quantity,
         quantile=scale.QUANTILE,
         scale_rule=scale.RULE,
+        classes=view_of(first.params).classes,
     )
 
 
@@ -76,11 +81,13 @@ def overlay_group(figure: str, products: Mapping[str, Product], definition: Mapp
     label = first.arrays["label"].values
     heads: tuple[str, ...] = ()
     if not alike:
-        heads = tuple(f"class {each}" for each in label)
-        blocks = tuple(replace(each, rows=tuple(map(_with_scores, each.rows))) for each in blocks)
+        heads = class_heads(first)
+        blocks = tuple(
+            replace(each, rows=tuple(_with_scores(row, products[row.name]) for row in each.rows)) for each in blocks
+        )
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values,
+        pictures=pictures_of(first),
         label=label,
         blocks=blocks,
         quantity=one_quantity(figure, products) + (", relative to the row's scale" if by_row else ""),
@@ -88,9 +95,11 @@ def overlay_group(figure: str, products: Mapping[str, Product], definition: Mapp
         scale_rule=scale.RULE_BY_ROW if by_row else scale.RULE,
         scale="overlay",
         heads=heads,
+        classes=view_of(first.params).classes,
     )
 
 
-def _with_scores(row: MapRow) -> MapRow:
-    words = (f"{target}: {score:.1f}" for target, score in zip(row.target, row.score, strict=True))
+def _with_scores(row: MapRow, product: Product) -> MapRow:
+    named = short_names(product, row.target)
+    words = (f"{name}: {score:.1f}" for name, score in zip(named, row.score, strict=True))
     return replace(row, notes=tuple(word.replace("-", "−") for word in words))

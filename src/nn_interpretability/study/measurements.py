@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from nn_interpretability.data.view import view_of
 from nn_interpretability.storage.hdf5 import Product, read_hdf5
 from nn_interpretability.storage.product import read_csv, read_json, write_csv
 
@@ -33,25 +34,25 @@ def measure_attributions(
 
     Metrics: ``score`` (what is explained, in logits), ``sum`` of the map, ``completeness_error``
     :math:`|\sum R - f|/|f|` for methods that sum to the score, ``negative_share`` of :math:`|R|`, ``gini`` of
-    :math:`|R|` (0: spread evenly, 1: all on one pixel), ``ink_share`` of :math:`|R|` on pixels that are not black, and
-    for LRP ``trace.<layer>.<part>``, in units of the score.
+    :math:`|R|` (0: spread evenly, 1: all on one pixel), ``ink_share`` of :math:`|R|` on pixels of digits that are
+    not black, and for LRP ``trace.<layer>.<part>``, in units of the score.
 
     Parameters
     ----------
     attributions, output_csv
         The file of each attribution, by its name, and the part of the table.
     models, seeds
-        The model that each attribution explains, by its name, and the seed of each model.
+        The model that each attribution explains, by its name, and the seed of each model that was trained here.
     """
     frames = [
         frame
         for name, path in attributions.items()
-        for frame in _measure_attribution(path, name=name, model=models[name], seed=seeds[models[name]])
+        for frame in _measure_attribution(path, name=name, model=models[name], seed=seeds.get(models[name]))
     ]
     _write(output_csv, frames)
 
 
-def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, seed: int) -> list[pd.DataFrame]:
+def _measure_attribution(attribution_h5: Path | str, *, name: str, model: str, seed: int | None) -> list[pd.DataFrame]:
     product = read_hdf5(attribution_h5, schema="attribution/1")
     if of_filters(product):
         return []
@@ -85,6 +86,7 @@ def measure_models(cards: Mapping[str, Path | str], output_csv: Path | str) -> N
         for name, card in read.items()
         for part in ("test", "validation")
         for metric in ("accuracy", "nll", "ece")
+        if card[part]
     ]
     rows += [
         {"model": name, "seed": card["seed"], "metric": f"{part}.{metric}", "value": value}
@@ -93,7 +95,7 @@ def measure_models(cards: Mapping[str, Path | str], output_csv: Path | str) -> N
         for metric, value in card[part].get("evidential", {}).items()
         if value is not None
     ]
-    _write(output_csv, [pd.DataFrame(rows)])
+    _write(output_csv, [pd.DataFrame(rows)] if rows else [])
 
 
 def write_measures(measures: Mapping[str, Mapping[str, float | None]], output_csv: Path | str) -> None:
@@ -143,8 +145,9 @@ def _measure(product: Product, values: npt.NDArray[Any], score: npt.NDArray[Any]
         "sum": maps.sum(axis=1),
         "negative_share": np.where(maps < 0, size, 0).sum(axis=1) / total,
         "gini": gini(size),
-        "ink_share": np.where(images > 0, size, 0).sum(axis=1) / total,
     }
+    if not view_of(product.params).own:  # only digits are ink on black
+        metrics["ink_share"] = np.where(images > 0, size, 0).sum(axis=1) / total
     if "completeness_error" in product.arrays:
         metrics["completeness_error"] = product.arrays["completeness_error"].values.reshape(-1)
     return metrics

@@ -74,7 +74,12 @@ def merge(
     }
     if chosen.angle is not None:
         shown["angle"] = Array(chosen.angle, ("sample",))
-    params = {"target": target, "independent_masks": independent_masks, **description}
+    params = {
+        "target": target,
+        "independent_masks": independent_masks,
+        **description,
+        **chosen.view.params(),
+    }
     save_result(result, output, params=params, extra=shown, provenance=provenance)
     return result
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nn_interpretability.claims.rules import VERDICTS, load_rules
+from nn_interpretability.config.models import FOLDER, is_imported, needs_digits
 from nn_interpretability.plotting.data import DIFFERENCE, PUBLISHED
 from nn_interpretability.registry import configurable
 from nn_interpretability.study.published import KINDS
@@ -51,7 +52,7 @@ def declared_numbers(config: Config) -> dict[str, Keys]:
     """
     parts: dict[str, Iterable[str]] = {
         "run": of_run(),
-        "data": of_data(),
+        "data": of_data() if needs_digits(config) else [],
         "models": of_models(config),
         "attributions": of_attributions(config),
         "generators": of_generators(config),
@@ -85,7 +86,7 @@ def of_models(config: Config) -> Keys:
     """What model cards say."""
     keys = []
     for name, entry in config["models"].items():
-        measured = [*QUALITY, *(ABSTAINING if entry["loss"] == "evidential" else ())]
+        measured = [*QUALITY, *(ABSTAINING if entry.get("loss") == "evidential" else ())]
         parts = [f"{part}.{key}" for part in ("test", "validation") for key in measured]
         keys += behind(f"model.{name}", ["architecture", "parameters", "device", "seed", *parts])
     return keys
@@ -95,7 +96,9 @@ def of_attributions(config: Config) -> Keys:
     """Settings; for methods that sum to the score conservation; for rules of relevance what became of it per layer."""
     keys = []
     for name, entry in config["attributions"].items():
-        words = ["method", "heading", "settings", "probe", "pictures", "background"]
+        words = ["method", "heading", "settings", "probe", "pictures"]
+        if config["probes"][entry["probe"]]["kind"] != FOLDER:
+            words.append("background")
         method = configurable()[entry["method"]]
         if entry["method"] not in NO_SUM and method.conserves != "no":
             words += ["conservation.median", "conservation.max"]
@@ -123,7 +126,8 @@ def of_passes(config: Config, name: str) -> Keys:
     """What an explanation of passes says of each picture."""
     entry = config["pass_attributions"][name]
     quantities = ["score", "sum", *(["variance", "covariance_sum"] if "covariance" in entry["products"] else [])]
-    keys = [f"count.{k}" for k in CLASSES] + [
+    classes = classes_of(config, config["passes"][entry["passes"]]["model"])
+    keys = [f"count.{k}" for k in classes] + [
         "counted",
         "entropy",
         "expected_entropy",
@@ -131,12 +135,17 @@ def of_passes(config: Config, name: str) -> Keys:
         "variation",
     ]
     if entry["target"] == "all":
-        keys += [f"{quantity}.{k}" for quantity in quantities for k in CLASSES]
+        keys += [f"{quantity}.{k}" for quantity in quantities for k in classes]
         keys += ["positive", "seen", "covariance_share"]
     else:
         keys += quantities
     pictures = range(pictures_of(config, entry["passes"]))
     return behind(f"passes.{name}", ["passes", *(f"{picture}.{key}" for picture in pictures for key in keys)])
+
+
+def classes_of(config: Config, model: str) -> Iterable[int | str]:
+    """Numbers of the classes of a model; left open for one that is imported."""
+    return "*" if is_imported(config["models"][model]) else CLASSES
 
 
 def pictures_of(config: Config, passes: str) -> int:
@@ -145,7 +154,7 @@ def pictures_of(config: Config, passes: str) -> int:
     if entry["pictures"] is not None:
         return len(entry["pictures"])
     probe = config["probes"][entry["probe"]]
-    sizes = {"rotations": len(probe.get("angles") or ()), "occlusions": 17}
+    sizes = {"rotations": len(probe.get("angles") or ()), "occlusions": 17, FOLDER: probe.get("count")}
     return sizes.get(probe["kind"]) or len(CLASSES)
 
 
@@ -286,7 +295,8 @@ def _syntheses(config: Config, definition: Config) -> Keys:
     keys: Keys = []
     for name in [*definition["panels"], *definition["published"]]:
         facts = ["classes", "starts", "images", "limit", "steps.median", "steps.most", "within_five", "p.least"]
-        facts += ["judged.least", "shown_failed", "failed", *(f"p.{k}" for k in CLASSES)]
+        classes = classes_of(config, config["syntheses"][name]["model"])
+        facts += ["judged.least", "shown_failed", "failed", *(f"p.{k}" for k in classes)]
         if config["syntheses"][name]["threshold"] is not None:
             facts += ["reached", "above", "reached_from_any", "stuck"]
         keys += behind(name, facts)

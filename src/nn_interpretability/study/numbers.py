@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nn_interpretability.data.view import view_of
 from nn_interpretability.errors import DataError
 from nn_interpretability.plotting import curves_data
 from nn_interpretability.plotting.curves_data import Curves, curves_of
@@ -51,9 +52,12 @@ def numbers_of_run(
 
 
 def numbers_of_data(
-    record_json: Path | str, output: Path | str, *, source: str = "data/digits.json", keys: Sequence[str] = ANY
+    record_json: Path | str | None, output: Path | str, *, source: str = "data/digits.json", keys: Sequence[str] = ANY
 ) -> None:
-    """Write where the digits come from: ``data.name``, ``data.reason``, ``data.count.*``."""
+    """Write where the digits come from: ``data.name``, ``data.reason``, ``data.count.*``; nothing without digits."""
+    if not record_json:
+        write_part(output, {}, keys=keys)
+        return
     record = read_json(record_json)
     title = str(record.get("title", record["source"]))
     stand_in = " (the embedded stand-in for MNIST)" if record["source"] == "embedded" else ""
@@ -87,8 +91,9 @@ def numbers_of_models(cards: Mapping[str, Path | str], output: Path | str, *, ke
 
 def _numbers_of_card(card: Mapping[str, Any], source: str) -> Numbers:
     numbers = {key: entry(card[key], source=source) for key in ("architecture", "parameters", "device")}
-    numbers["seed"] = entry(str(card["seed"]), source=source)  # a name, not a quantity: no grouping of digits
-    for part in ("test", "validation"):
+    if card["seed"] is not None:
+        numbers["seed"] = entry(str(card["seed"]), source=source)  # a name, not a quantity: no grouping of digits
+    for part in filter(card.get, ("test", "validation")):
         numbers |= {f"{part}.{key}": value for key, value in _quality(card[part], source).items()}
     return numbers
 
@@ -150,7 +155,8 @@ def _numbers_of_attribution(product: Product, source: str) -> Numbers:
     }
     if of_filters(product):
         return numbers
-    numbers["background"] = entry(100 * _background(product), digits=3, unit="%", source=source)
+    if not view_of(product.params).own:
+        numbers["background"] = entry(100 * _background(product), digits=3, unit="%", source=source)
     for key, value in _conservation(product).items():
         numbers[key] = entry(100 * value, digits=2, unit="%", source=source)
     layers = _layers(product)
@@ -254,13 +260,14 @@ def _numbers_of_curve(curve: EvidenceCurve, source: str | None) -> Numbers:
 def _numbers_of_scatter(scatter: PassScatter, source: str | None) -> Numbers:
     """``passes``, ``classes``; of each picture ``<n>.angle``, ``<n>.first``, ``<n>.first_share``, ``<n>.second``..."""
     source = source or f"figures/data/{scatter.figure}.h5"
-    shown = [str(label) for label in scatter.classes]
+    shown = [scatter.name(label) for label in scatter.classes]
     numbers = {
         "passes": entry(len(scatter.logit), source=source),
         "classes": entry(", ".join(shown[:-1]) + f" and {shown[-1]}", source=source),
     }
     for place, angle in enumerate(scatter.angle):
-        numbers[f"{place}.angle"] = entry(int(angle), source=source)
+        if scatter.turned:
+            numbers[f"{place}.angle"] = entry(int(angle), source=source)
         for rank, word in enumerate(("first", "second")):
             share = 100 * float(scatter.top_probability[place, rank])
             numbers[f"{place}.{word}"] = entry(int(scatter.top[place, rank]), source=source)

@@ -14,7 +14,14 @@ from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, PanelGroup
 from nn_interpretability.plotting.strip_data import OcclusionMap, OcclusionStrip
 from nn_interpretability.storage.hdf5 import Product
-from nn_interpretability.study.rows import description_of, one_quantity, row_of, same_pictures, sum_of_channels
+from nn_interpretability.study.rows import (
+    description_of,
+    one_quantity,
+    pictures_of,
+    row_of,
+    same_pictures,
+    sum_of_channels,
+)
 
 _ORDER = ("Worst", "Second", "Third")
 
@@ -28,7 +35,7 @@ def occlusion_strip(figure: str, products: Mapping[str, Product], definition: Ma
         If a map does not explain the picture.
     """
     covered = products[definition["panels"][0]]
-    pictures, label = covered.arrays["images"].values, int(covered.arrays["label"].values[0])
+    pictures, label = pictures_of(covered), int(covered.arrays["label"].values[0])
     probabilities = covered.arrays["probabilities"].values.astype(np.float64)
     maps = {name: products[name] for name in definition["panels"][1:]}
     places = {name: _place(figure, name, product, pictures[0]) for name, product in maps.items()}
@@ -72,7 +79,7 @@ def worst_occlusions(figure: str, products: Mapping[str, Product], _: Mapping[st
         heads.append(f"{order}\nrow {place // side + 1}, column {place % side + 1}")
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values[chosen],
+        pictures=pictures_of(first)[chosen],
         label=label[chosen],
         blocks=(Block("", tuple(rows)),),
         quantity=one_quantity(figure, products),
@@ -98,7 +105,7 @@ def _part(product: Product, chosen: npt.NDArray[np.integer[Any]]) -> Product:
 
 def _place(figure: str, name: str, product: Product, picture: npt.NDArray[Any]) -> int:
     """Where the picture stands among those that a map file explains."""
-    found = np.flatnonzero((product.arrays["images"].values == picture).all(axis=(1, 2, 3)))
+    found = np.flatnonzero((pictures_of(product) == picture).all(axis=(1, 2, 3)))
     if len(found) == 0:
         raise ConfigError(f"{figure} shows {name} beside covered versions of a picture that {name} does not explain.")
     return int(found[0])

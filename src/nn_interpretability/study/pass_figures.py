@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nn_interpretability.data.view import view_of
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
@@ -17,9 +18,12 @@ from nn_interpretability.storage.hdf5 import Product
 from nn_interpretability.study.rows import (
     CORRECTED,
     PUBLISHED,
+    class_heads,
     description_of,
+    pictures_of,
     relative,
     row_of,
+    short_names,
     sized,
     sum_of_channels,
 )
@@ -27,6 +31,8 @@ from nn_interpretability.study.rows import (
 Floats = NDArray[np.float64]
 
 SHOWN_CLASSES = 3
+MOST_CLASSES = 20
+"""So many maps fit beside each other."""
 RULE = (
     "The limit is the median, over the rows and of logarithms, of the 99.5 % quantile of the absolute values of the "
     "maps of a row; classes that are never predicted do not count."
@@ -34,21 +40,27 @@ RULE = (
 
 
 def pass_scatter(figure: str, products: Mapping[str, Product], definition: Mapping[str, Any]) -> PassScatter:
-    """Scores of the true class and of the two others that passes name most, at several angles."""
+    """Scores of the true class and of the two others that passes name most, at several angles.
+
+    Of your own pictures, one beside the other, those of the three classes that passes name most.
+    """
     product = products[definition["panels"][0]]
-    angle = _angles(figure, product)
+    view = view_of(product.params)
+    angle = np.arange(1.0, 1 + len(product.arrays["label"].values)) if view.own else _angles(figure, product)
     logits = _floats(product, "logits")
     still = _floats(product, "undisturbed")
     share, still_share = softmax(logits), softmax(still)
     label = int(product.arrays["label"].values[0])
     peak = share.mean(axis=0).max(axis=0)
-    peak[label] = np.inf
-    classes = [label, *sorted(np.argsort(-peak, kind="stable")[1:SHOWN_CLASSES].tolist())]
+    if not view.own:
+        peak[label] = np.inf
+    order = np.argsort(-peak, kind="stable")[:SHOWN_CLASSES].tolist()
+    classes = sorted(order) if view.own else [label, *sorted(order[1:])]
     top = np.argsort(-still, axis=1, kind="stable")[:, :2]
     return PassScatter(
         figure=figure,
         classes=tuple(classes),
-        pictures=product.arrays["images"].values.clip(0, 1),
+        pictures=pictures_of(product).clip(0, 1),
         angle=angle,
         logit=logits[:, :, classes],
         probability=share[:, :, classes],
@@ -57,6 +69,8 @@ def pass_scatter(figure: str, products: Mapping[str, Product], definition: Mappi
         top=top,
         top_probability=np.take_along_axis(still_share, top, axis=1),
         mutual_information=_floats(product, "mutual_information"),
+        turned=not view.own,
+        names=view.classes,
     )
 
 
@@ -66,6 +80,9 @@ def passes_by_class(figure: str, products: Mapping[str, Product], definition: Ma
     Each picture is a block; ``definition["angles"]`` names those to show. One colour scale for all. What is published
     (other masks for each class) stands below the same picture.
     """
+    for name in definition["panels"]:
+        if products[name].arrays["logits"].values.shape[-1] > MOST_CLASSES:
+            raise ConfigError(f"{figure} shows a map per class, and {name} has more than {MOST_CLASSES} classes.")
     rows = [
         (_block_heading(products[name], place), _class_rows(name, products[name], place), products[name], place)
         for name in definition["panels"]
@@ -81,20 +98,21 @@ def passes_by_class(figure: str, products: Mapping[str, Product], definition: Ma
         Block(
             heading,
             tuple(_limited(row, limit) for row in block),
-            product.arrays["images"].values[place : place + 1].clip(0, 1),
+            pictures_of(product)[place : place + 1].clip(0, 1),
         )
         for heading, block, product, place in rows
     )
     first = rows[0][2]
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values[rows[0][3]][None].clip(0, 1),
+        pictures=pictures_of(first)[rows[0][3]][None].clip(0, 1),
         label=np.arange(len(every[0].target)),  # columns are classes
         blocks=blocks,
         quantity=description_of(first).quantity,
         quantile=scale.QUANTILE,
         scale_rule=RULE,
-        heads=tuple(f"class {k}" for k in range(len(every[0].target))),
+        heads=view_of(first.params).names(range(len(every[0].target))),
+        classes=view_of(first.params).classes,
     )
 
 
@@ -116,16 +134,20 @@ def uncertainty_maps(figure: str, products: Mapping[str, Product], definition: M
             rows.append(_seen_row(name, product, "covariance", "score_variance"))
     first = shown[0]
     seen = _floats(first, "undisturbed").argmax(axis=1)
-    angles = (f"{angle:g}°".replace("-", "−") for angle in _angles(figure, first))
+    heads = class_heads(first)
+    if not view_of(first.params).own:
+        angles = (f"{angle:g}°".replace("-", "−") for angle in _angles(figure, first))
+        heads = tuple(f"{angle}\nclass {k}" for angle, k in zip(angles, seen, strict=True))
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values.clip(0, 1),
+        pictures=pictures_of(first).clip(0, 1),
         label=first.arrays["label"].values,
         blocks=(Block("", tuple(rows)),),
         quantity="relative to the row's scale",
         quantile=scale.QUANTILE,
         scale_rule=scale.RULE_BY_ROW,
-        heads=tuple(f"{angle}\nclass {k}" for angle, k in zip(angles, seen, strict=True)),
+        heads=heads,
+        classes=view_of(first.params).classes,
     )
 
 
@@ -144,15 +166,17 @@ def dropout_maps(figure: str, products: Mapping[str, Product], definition: Mappi
     if published:
         blocks.append(Block(PUBLISHED, published, grey=True))
     first = products[definition["panels"][0]]
+    own = view_of(first.params).own
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values,
+        pictures=pictures_of(first),
         label=first.arrays["label"].values,
         blocks=tuple(blocks),
         quantity=description_of(first).quantity,
         quantile=scale.QUANTILE,
         scale_rule=RULE,
-        heads=tuple(f"digit {k}" for k in first.arrays["label"].values),
+        heads=class_heads(first) if own else tuple(f"digit {k}" for k in first.arrays["label"].values),
+        classes=view_of(first.params).classes,
     )
 
 
@@ -163,7 +187,7 @@ def _still_row(name: str, products: Mapping[str, Product]) -> MapRow:
     with_dropout = {each.params["model"] for each in products.values() if "counts" in each.arrays}
     if product.params.get("model") not in with_dropout:
         row = replace(row, heading="Network without dropout", detail=f"{row.heading}, {row.detail}")
-    return _noted(row)
+    return _noted(row, product)
 
 
 def _grey_row(name: str, products: Mapping[str, Product]) -> MapRow:
@@ -299,13 +323,14 @@ def _one_and_mean(name: str, product: Product) -> list[MapRow]:
             limit=1.0,
             beyond=0.0,
         )
-        found.append(_noted(row))
+        found.append(_noted(row, product))
     return found
 
 
-def _noted(row: MapRow) -> MapRow:
+def _noted(row: MapRow, product: Product) -> MapRow:
     """The row with its class and the logit above each map."""
-    notes = (_minus(f"{k}: {score:.1f}") for k, score in zip(row.target, row.score, strict=True))
+    named = short_names(product, row.target)
+    notes = (_minus(f"{name}: {score:.1f}") for name, score in zip(named, row.score, strict=True))
     return replace(row, notes=tuple(notes))
 
 
@@ -319,6 +344,8 @@ def _block_heading(product: Product, place: int) -> str:
     words = []
     if "angle" in product.arrays:
         words.append(_minus(f"Turned by {product.arrays['angle'].values[place]:g}°"))
+    elif view_of(product.params).own:
+        words.append(f"Picture {place + 1}, {class_heads(product)[place]}")
     if params["noise"]:
         network = "network with dropout on" if params["dropout"] else "network without dropout"
         words.append(f"Noise of {params['noise']:g}, {network}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from nn_interpretability.data.view import View, view_of
 from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
@@ -38,12 +39,15 @@ class Pictures:
         True class of each, and its place in the probe.
     angle
         Degrees, for a picture at several angles; else None.
+    view
+        How the pictures are shown.
     """
 
     images: NDArray[np.float32]
     label: NDArray[np.int64]
     place: NDArray[np.int64]
     angle: NDArray[np.float64] | None
+    view: View = field(default_factory=View)
 
 
 def pictures_of(probe: Path | str, chosen: Sequence[int] | None) -> Pictures:
@@ -65,12 +69,18 @@ def pictures_of(probe: Path | str, chosen: Sequence[int] | None) -> Pictures:
         product.arrays["labels"].values[place],
         place.astype(np.int64),
         None if angles is None else np.asarray(angles, dtype=np.float64)[place],
+        view_of(product.params),
     )
 
 
-def randomness_of(settings: Mapping[str, Any]) -> Randomness:
-    """From plain data: ``dropout``, a seed or None, and ``noise``, ``{"sigma", "seed"}`` or None."""
+def randomness_of(settings: Mapping[str, Any], view: View | None = None) -> Randomness:
+    """From plain data: ``dropout``, a seed or None, and ``noise``, ``{"sigma", "seed"}`` or None.
+
+    ``sigma`` is in units of brightness; where a view has a normalisation, the noise is divided as the pixels are.
+    """
     dropout, noise = settings["dropout"], settings["noise"]
+    if noise is not None and view is not None and view.std:
+        noise = {**noise, "sigma": tuple(noise["sigma"] / std for std in view.std)}
     return Randomness(
         dropout=None if dropout is None else Dropout(dropout),
         noise=None if noise is None else Noise(noise["sigma"], seed=noise["seed"]),

@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from nn_interpretability.data.view import view_of
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting import scale
 from nn_interpretability.plotting.data import Block, MapRow, PanelGroup
 from nn_interpretability.storage.hdf5 import Product
-from nn_interpretability.study.rows import blocks_of, description_of, relative, row_of, sized, sum_of_channels
+from nn_interpretability.study.rows import (
+    blocks_of,
+    class_heads,
+    description_of,
+    pictures_of,
+    relative,
+    row_of,
+    sized,
+    sum_of_channels,
+)
 
 QUANTITY = "reconstruction, relative to the row's scale"
 COLUMNS = 10
@@ -27,19 +37,20 @@ def reconstruction_group(figure: str, products: Mapping[str, Product], definitio
             maps, size = relative(sum_of_channels(products[name]))
             row = row_of(name, products[name], description_of(products[name]), maps, 1.0)
             rows.append(sized(row, size))
-        return Block(heading, tuple(rows), products[names[0]].arrays["images"].values)
+        return Block(heading, tuple(rows), pictures_of(products[names[0]]))
 
     first = products[definition["panels"][0]]
     label = first.arrays["label"].values
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values,
+        pictures=pictures_of(first),
         label=label,
         blocks=blocks_of(definition, block),
         quantity=QUANTITY,
         quantile=scale.QUANTILE,
         scale_rule=scale.RULE_BY_ROW,
-        heads=tuple(f"class {each}" for each in label),
+        heads=class_heads(first),
+        classes=view_of(first.params).classes,
     )
 
 
@@ -54,7 +65,7 @@ def filter_group(figure: str, products: Mapping[str, Product], definition: Mappi
 
     def block(heading: str, names: Sequence[str]) -> Block:
         rows = tuple(row for name in names for row in _rows_of_filters(figure, name, products[name]))
-        return Block(heading, rows, products[names[0]].arrays["images"].values[:1])
+        return Block(heading, rows, pictures_of(products[names[0]])[:1])
 
     first = products[definition["panels"][0]]
     blocks = blocks_of(definition, block)
@@ -64,7 +75,7 @@ def filter_group(figure: str, products: Mapping[str, Product], definition: Mappi
     several = len(blocks[0].rows) > len(definition["panels"])
     return PanelGroup(
         figure=figure,
-        pictures=first.arrays["images"].values[:1],
+        pictures=pictures_of(first)[:1],
         label=np.full(columns, first.arrays["label"].values[0]),
         blocks=blocks,
         quantity=QUANTITY,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nn_interpretability.data.view import View, view_of
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting import scale
-from nn_interpretability.plotting.data import Block, MapRow
+from nn_interpretability.plotting.data import PREDICTED, Block, MapRow
 from nn_interpretability.storage.hdf5 import Product
 from nn_interpretability.study.describe import Description, describe, in_powers
 
@@ -26,6 +27,33 @@ def blocks_of(definition: Mapping[str, Any], block: Callable[[str, Sequence[str]
     return (first, block(PUBLISHED, published)) if published else (first,)
 
 
+def pictures_of(product: Product) -> npt.NDArray[np.float32]:
+    """The explained pictures as people see them, [sample, channel, y, x]."""
+    return view_of(product.params).shown(product.arrays["images"].values)
+
+
+def class_heads(product: Product) -> tuple[str, ...]:
+    """Words for the class of each picture; where nobody has said it, for the predicted one."""
+    view, label = view_of(product.params), product.arrays["label"].values
+    if (label >= 0).all():
+        return view.names(label)
+    predicted = predicted_classes(product)
+    pairs = zip(label, predicted, strict=True)
+    return tuple(view.name(known) if known >= 0 else f"{view.name(seen)} ({PREDICTED})" for known, seen in pairs)
+
+
+def short_names(product: Product, classes: npt.NDArray[np.integer[Any]]) -> tuple[str, ...]:
+    """Names of classes where they have any, else numbers."""
+    view = view_of(product.params)
+    return view.names(classes) if view.classes else tuple(map(str, classes))
+
+
+def predicted_classes(product: Product) -> npt.NDArray[np.integer[Any]]:
+    """The class of the largest score of each picture, without dropout and noise."""
+    scores = product.arrays["logits" if "undisturbed" not in product.arrays else "undisturbed"].values
+    return np.asarray(scores.argmax(axis=1))
+
+
 def sum_of_channels(product: Product) -> npt.NDArray[np.float64]:
     """Maps [sample, y, x]: an attribution's values summed over the channels."""
     values: npt.NDArray[np.float64] = product.arrays["values"].values.astype(np.float64)
@@ -35,12 +63,28 @@ def sum_of_channels(product: Product) -> npt.NDArray[np.float64]:
 def description_of(product: Product) -> Description:
     """How an attribution file is worded."""
     params = product.params
-    return describe(
+    view = view_of(params)
+    words = describe(
         params["method"],
-        params["parameters"],
+        _in_brightness(params["parameters"], view),
         title=params.get("title", ""),
         layers=[str(layer) for layer in product.scales.get("layer", ())],
     )
+    # a slope is one of what the model sees
+    return (
+        replace(words, quantity=words.quantity.replace("brightness", "normalised brightness")) if view.mean else words
+    )
+
+
+def _in_brightness(parameters: Mapping[str, Any], view: View) -> dict[str, Any]:
+    """Hyper-parameters in which black is 0 and white is 1, whatever the normalisation makes of them."""
+    black, white = view.bounds() or (None, None)
+    shades = {"input_bounds": ([black, white], [0, 1]), "reference": (black, 0), "fill": (black, "black")}
+    said = dict(parameters)
+    for key, (value, word) in shades.items():
+        if black is not None and said.get(key) == value:
+            said[key] = word
+    return said | ({"fill": "white"} if white is not None and said.get("fill") == white else {})
 
 
 def row_of(

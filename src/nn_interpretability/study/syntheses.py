@@ -7,7 +7,7 @@ Layout of ``syntheses/{name}.h5`` (schema ``synthesis/1``), all starts of a clas
 ``target, start, steps``   class, number of the start, and steps taken, int64 ``[sample]``
 ``reason``                 why it ended: index into the parameter ``reasons``, int64 ``[sample]``
 ``probability``            of the class, of exactly the images shown, float64 ``[sample]``
-``judge_probability``      the same by another network, float64 ``[sample]``
+``judge_probability``      the same by another network, where there is one, float64 ``[sample]``
 ``searched_probability``   where the search ended, before the study's display changed the image, float64 ``[sample]``
 ``objective, total``       what was maximised, without and with priors, where the search ended, float64 ``[sample]``
 =========================  =========================================================================================
@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from nn_interpretability.data import probes
+from nn_interpretability.data.view import View
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import load_weights
@@ -48,23 +49,23 @@ class Material:
     """What searches need: networks, and pictures by class."""
 
     model: nn.Module
-    judge: nn.Module
+    judge: nn.Module | None
     generative: Mapping[str, nn.Module]
     first: Tensor
-    mean: Tensor
+    mean: Tensor | None
+    view: View
 
 
 def synthesize(
     weights: Path | str,
-    judge: Path | str,
-    digits_probe: Path | str,
-    means_probe: Path | str,
+    probe: Path | str,
     generative: Mapping[str, Path | str],
     outputs: Mapping[str, Path | str],
     *,
     entries: Mapping[str, Mapping[str, Any]],
     architecture: str,
-    judge_architecture: str,
+    means_probe: Path | str | None = None,
+    judge: tuple[str, Path | str] | None = None,
     seed: int,
     device: str,
     provenance: Mapping[str, Any],
@@ -74,18 +75,23 @@ def synthesize(
 
     Parameters
     ----------
-    weights, judge
-        Weights of the network, and of another one that judges the images.
-    digits_probe, means_probe
-        One picture of each class, and their class means.
+    weights
+        Weights of the network.
+    probe
+        Pictures as the network sees them: of digits, one of each class in order, from which searches may begin; of
+        others only the size counts, and images are made in [0, 1], before their normalisation.
     generative
         Weights of the generators and the density that the entries name.
     outputs
         File of each entry, schema ``synthesis/1``.
     entries
         Entries of the configuration's section ``syntheses``.
-    architecture, judge_architecture
-        Names of the networks.
+    architecture
+        Name of the network.
+    means_probe
+        Class means of the digits; None for other pictures.
+    judge
+        Name and weights of another network that judges the images; None: there is none.
     seed, device
         Seed of the starts, and where to compute.
     provenance
@@ -93,12 +99,15 @@ def synthesize(
     progress
         Called with thousandths of an entry.
     """
+    pictures = probes.load(probe)
+    network = load_weights(build_model(architecture), weights).to(device).eval()
     material = Material(
-        model=load_weights(build_model(architecture), weights).to(device).eval(),
-        judge=load_weights(build_model(judge_architecture), judge).to(device).eval(),
+        model=network if not pictures.view.mean else nn.Sequential(_Normalisation(pictures.view), network).to(device),
+        judge=None if judge is None else load_weights(build_model(judge[0]), judge[1]).to(device).eval(),
         generative={name: load_generative_model(name, path).to(device) for name, path in generative.items()},
-        first=_by_class(digits_probe).to(device),
-        mean=_by_class(means_probe).to(device),
+        first=(torch.from_numpy(pictures.images) if means_probe is None else _by_class(probe)).to(device),
+        mean=None if means_probe is None else _by_class(means_probe).to(device),
+        view=pictures.view,
     )
     states = []
     for number, (name, entry) in enumerate(entries.items()):
@@ -110,6 +119,7 @@ def synthesize(
         arrays = _arrays(material, entry, found)
         LOGGER.info("%s: steps %s, p %s", name, found.steps.tolist(), arrays["probability"].values.round(4).tolist())
         params = {"entry": dict(entry), "reasons": list(REASONS), "seed": seed, "parameters": dict(found.parameters)}
+        params |= replace(pictures.view, mean=(), std=()).params()  # what is stored is not normalised
         write_hdf5(outputs[name], arrays, schema=SCHEMA, params=params, provenance=provenance)
     for state in states:
         shutil.rmtree(state, ignore_errors=True)
@@ -127,7 +137,7 @@ def _by_class(probe: Path | str) -> Tensor:
 
 def _search(material: Material, entry: Mapping[str, Any], seed: int) -> ActivationMaximization:
     shape = tuple(material.first.shape[1:])
-    centre = {"zero": None, "mean": material.mean, "grand_mean": material.mean.mean(dim=0)}[entry["centre"]]
+    centre = None if entry["centre"] == "zero" else _means(material)[entry["centre"]]
     generator = material.generative[entry["generator"]] if entry["generator"] else None
     common = {
         "image_shape": None if generator is not None else shape,
@@ -165,9 +175,28 @@ def _priors(entry: Mapping[str, Any], centre: Tensor | None) -> list[Prior]:
 
 
 def _start(material: Material, entry: Mapping[str, Any]) -> str | Tensor:
-    given = {"first": material.first, "mean": material.mean, "grand_mean": material.mean.mean(dim=0)}
-    start: str | Tensor = given.get(entry["start"], entry["start"])
-    return start
+    if entry["start"] in {"noise", "zeros"}:
+        return str(entry["start"])
+    return material.first if entry["start"] == "first" else _means(material)[entry["start"]]
+
+
+def _means(material: Material) -> Mapping[str, Tensor]:
+    if material.mean is None:
+        raise ConfigError("There are no class means of these pictures: start from noise or zeros, with centre: zero.")
+    return {"mean": material.mean, "grand_mean": material.mean.mean(dim=0)}
+
+
+class _Normalisation(nn.Module):
+    """Pixels in [0, 1] as the network sees them."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        mean, std = (torch.tensor(values)[:, None, None] for values in (view.mean, view.std))
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels - self.get_buffer("mean")) / self.get_buffer("std")
 
 
 @torch.no_grad()
@@ -175,17 +204,19 @@ def _arrays(material: Material, entry: Mapping[str, Any], found: Synthesis) -> d
     shown = found.images
     if entry["published"]:
         shown = rescaled(shown) if entry["rescale"] else shown.clamp(0, 1)
-    probability, judged = (
-        log_probability(network(shown), found.target).exp() for network in (material.model, material.judge)
-    )
+    judges = {"probability": material.model, "judge_probability": material.judge}
+    probabilities = {
+        name: log_probability(network(shown), found.target).exp()
+        for name, network in judges.items()
+        if network is not None
+    }
     assert found.probability is not None
     columns = {
         "target": found.target,
         "start": found.start,
         "steps": found.steps,
         "reason": torch.tensor([REASONS.index(reason) for reason in found.reason]),
-        "probability": probability,
-        "judge_probability": judged,
+        **probabilities,
         "searched_probability": found.probability,
         "objective": found.objective,
         "total": found.total,

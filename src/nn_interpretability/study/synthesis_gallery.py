@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nn_interpretability.data.view import view_of
 from nn_interpretability.plotting.gallery_data import Gallery, GalleryRow
 from nn_interpretability.storage.hdf5 import Product
 
@@ -41,8 +42,9 @@ def synthesis_gallery(figure: str, products: Mapping[str, Product], definition: 
 
 def _row(name: str, product: Product, shown: Indices) -> GalleryRow:
     columns = {key: product.arrays[key].values[shown] for key in ("target", "probability", "steps")}
+    name_of = view_of(product.params).name if view_of(product.params).classes else str
     notes = tuple(
-        f"{target}: {100 * probability:.2f} %\n{steps} step{'' if steps == 1 else 's'}"
+        f"{name_of(target)}: {100 * probability:.2f} %\n{steps} step{'' if steps == 1 else 's'}"
         for target, probability, steps in zip(*columns.values(), strict=True)
     )
     details = ", ".join(_settings(product.params["entry"]))
@@ -77,20 +79,21 @@ def _facts(product: Product, shown: Indices) -> Facts:
     entry = product.params["entry"]
     steps, probability = arrays["steps"][shown], arrays["probability"][shown]
     per_cent = {"unit": "%", "decimals": 2}
-    failed = arrays["judge_probability"] < FAILED
     facts: Facts = {
         "classes": {"value": len(shown)},
         "starts": {"value": int(arrays["start"].max()) + 1},
-        "images": {"value": len(failed)},
+        "images": {"value": len(arrays["target"])},
         "limit": {"value": entry["steps"]},
         "steps.median": {"value": float(np.median(steps)), "decimals": 1},
         "steps.most": {"value": int(steps.max())},
         "within_five": {"value": int((steps <= 5).sum())},
         "p.least": {"value": 100 * float(probability.min()), **per_cent},
-        "judged.least": {"value": 100 * float(arrays["judge_probability"][shown].min()), **per_cent},
-        "shown_failed": {"value": int(failed[shown].sum())},
-        "failed": {"value": 100 * float(failed.mean()), "unit": "%", "decimals": 0},
     }
+    if "judge_probability" in arrays:
+        failed = arrays["judge_probability"] < FAILED
+        facts["judged.least"] = {"value": 100 * float(arrays["judge_probability"][shown].min()), **per_cent}
+        facts["shown_failed"] = {"value": int(failed[shown].sum())}
+        facts["failed"] = {"value": 100 * float(failed.mean()), "unit": "%", "decimals": 0}
     if entry["threshold"] is not None:
         reached = arrays["reason"] == product.params["reasons"].index("threshold")
         facts["reached"] = {"value": int(reached[shown].sum())}

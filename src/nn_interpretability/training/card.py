@@ -51,7 +51,7 @@ def model_card(
     model: nn.Module,
     *,
     architecture: str,
-    seed: int,
+    seed: int | None,
     device: str,
     data: Mapping[str, Any],
     recipe: Mapping[str, Any],
@@ -66,11 +66,11 @@ def model_card(
     model
         The trained network; its parameters are counted.
     architecture, seed, device, recipe
-        What was trained, and how.
+        What was trained, and how; a network that was imported has no seed.
     data
         Record of where the pictures come from.
     test, validation
-        Results of :func:`evaluation` on the two parts.
+        Results of :func:`evaluation` on the two parts; empty where nothing was measured.
     provenance
         What made the card.
     """
