@@ -27,7 +27,8 @@ def test_a_figure_on_no_page_stops_the_pdf_alone(tmp_path: Path) -> None:
     assert planned(tmp_path, "--", "figures", configs=(STUDY, mine))["draw_figure_lrp"] == 1
     told = run(tmp_path, "--dry-run", "--", "report", configs=(STUDY, mine))
     assert told.returncode == 1
-    assert "No page of the report shows mine: add \\appendixfigure{mine}{caption}" in told.stdout + told.stderr
+    said = told.stdout + told.stderr
+    assert "No page of the report shows mine: give the entry under figures: a caption, add \\appendixfigure{mine}" in said
 
 
 def test_every_rule_that_writes_numbers_declares_them() -> None:

@@ -307,12 +307,12 @@ def test_each_technique_left_out_changes_the_dreams_and_the_measures(prepared: P
     arguments = {"settings": settings, "seed": 3, "device": "cpu", "provenance": {}}
     leave_one_out(prepared / "photograph.h5", prepared / "weights.safetensors", tmp_path / "without.h5", **arguments)
     found = read_hdf5(tmp_path / "without.h5", schema="leave_one_out/1")
-    assert list(found.scales["variant"]) == ["all", "penalty", "scales", "roll", "tiles", "noise"]
+    assert list(found.scales["variant"]) == ["all", "penalty", "scales", "roll", "tiles", "noise", "first_two"]
     dreams = found.arrays["dream"].values
-    assert dreams.shape == (6, 2, 1, 96, 96)
+    assert dreams.shape == (7, 2, 1, 96, 96)
     assert all(np.abs(dreams[0] - other).max() > 1e-3 for other in dreams[1:])
     for measure in ("high_frequency", "seams", "brightness", "activation"):
-        assert found.arrays[measure].values.shape == (6, 2)
+        assert found.arrays[measure].values.shape == (7, 2)
     arguments["settings"] = {**settings, "crop": 64}
     with pytest.raises(ConfigError, match="leaves no edges"):
         leave_one_out(prepared / "photograph.h5", prepared / "weights.safetensors", tmp_path / "x.h5", **arguments)
