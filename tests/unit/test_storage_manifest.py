@@ -56,9 +56,21 @@ def test_timings_come_from_the_benchmark_files(tmp_path: Path) -> None:
     collect_timings(benchmarks, tmp_path / "timings.json")
     timings = read_json(tmp_path / "timings.json")
     assert timings["jobs"] == [
-        {"rule": "attribute", "wildcards": {"attribution": "lrp=0", "model": "cnn"}, "seconds": 3, "max_rss_mib": None},
-        {"rule": "select_probes", "wildcards": {}, "seconds": 0.0312, "max_rss_mib": None},
-        {"rule": "train_model", "wildcards": {"model": "cnn"}, "seconds": 12.5, "max_rss_mib": 345.25},
+        {
+            "rule": "attribute",
+            "kind": "attribute",
+            "wildcards": {"attribution": "lrp=0", "model": "cnn"},
+            "seconds": 3,
+            "max_rss_mib": None,
+        },
+        {"rule": "select_probes", "kind": "select_probes", "wildcards": {}, "seconds": 0.0312, "max_rss_mib": None},
+        {
+            "rule": "train_model",
+            "kind": "train_model",
+            "wildcards": {"model": "cnn"},
+            "seconds": 12.5,
+            "max_rss_mib": 345.25,
+        },
     ]
     assert timings["machine"]["host"] == platform.node()
     assert timings["machine"]["cores"] == os.cpu_count()
@@ -86,3 +98,12 @@ def test_a_label_is_read_from_a_file_of_the_kernel(tmp_path: Path) -> None:
     assert _labelled(tmp_path / "information", "Model") == "NVIDIA H100"
     assert _labelled(tmp_path / "information", "Name") is None
     assert _labelled(tmp_path / "absent", "Model") is None
+
+
+def test_rules_made_in_a_loop_have_the_folder_of_their_benchmarks_in_common(tmp_path: Path) -> None:
+    file = tmp_path / "benchmarks" / "attribute" / "cnn_lrp.tsv"
+    file.parent.mkdir(parents=True)
+    file.write_text("s\tmax_rss\n2.0\t100\n", encoding="utf-8")
+    collect_timings({"attribute_cnn_lrp": file}, tmp_path / "timings.json")
+    (job,) = read_json(tmp_path / "timings.json")["jobs"]
+    assert (job["rule"], job["kind"]) == ("attribute_cnn_lrp", "attribute")

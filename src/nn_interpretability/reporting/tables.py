@@ -397,10 +397,10 @@ def attribution_provenance_table(records: Sequence[FigureRecord], clock: Timings
 
 
 def jobs_table(clock: Timings) -> str:
-    """Per rule: number of jobs, their time and their memory."""
+    """Per kind of job: their number, their time and their memory."""
     rules: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for job in clock.jobs:
-        rules[job["rule"]].append(job)
+        rules[job.get("kind", job["rule"])].append(job)
     rows = []
     for rule, jobs in sorted(rules.items()):
         seconds = [job["seconds"] for job in jobs if job["seconds"] is not None]

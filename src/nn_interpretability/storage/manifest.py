@@ -49,7 +49,8 @@ def collect_timings(benchmarks: Mapping[str, Path], output: Path | str) -> None:
         wildcards where it has any: ``"attribute:attribution=lrp_0"``, several separated by commas.
     output : path
         JSON ``{"schema": "timings/1", "machine": {"host", "processor", "cores", "device"}, "jobs": [{"rule",
-        "wildcards", "seconds", "max_rss_mib"}]}``, jobs sorted by rule and wildcards. A quantity that
+        "kind", "wildcards", "seconds", "max_rss_mib"}]}``, jobs sorted by rule and wildcards; rules that are made in a
+        loop have a kind in common, the folder of their benchmark files. A quantity that
         Snakemake could not measure (memory of a very short job) is null. A job that was run several times
         counts its last time.
 
@@ -84,6 +85,7 @@ def _job(key: str, path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no measurements; remove it and run the job again.")
     return {
         "rule": rule,
+        "kind": path.parent.name if path.parent.parent.name == "benchmarks" else rule,
         "wildcards": {name: value for name, _, value in pairs},
         "seconds": _number(rows[-1].get("s")),
         "max_rss_mib": _number(rows[-1].get("max_rss")),
