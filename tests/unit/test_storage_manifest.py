@@ -55,6 +55,8 @@ def test_timings_come_from_the_benchmark_files(tmp_path: Path) -> None:
     }
     collect_timings(benchmarks, tmp_path / "timings.json")
     timings = read_json(tmp_path / "timings.json")
+    for job in timings["jobs"]:
+        assert job.pop("kind") == job["rule"]
     assert timings["jobs"] == [
         {
             "rule": "attribute",
@@ -63,7 +65,7 @@ def test_timings_come_from_the_benchmark_files(tmp_path: Path) -> None:
             "seconds": 3,
             "max_rss_mib": None,
         },
-        {"rule": "select_probes", "kind": "select_probes", "wildcards": {}, "seconds": 0.0312, "max_rss_mib": None},
+        {"rule": "select_probes", "wildcards": {}, "seconds": 0.0312, "max_rss_mib": None},
         {
             "rule": "train_model",
             "kind": "train_model",
