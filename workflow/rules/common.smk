@@ -6,6 +6,7 @@ from pathlib import Path
 from nn_interpretability.claims.rules import rules_file
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.claims import claim_generators, claim_groups, claim_networks, replicas
+from nn_interpretability.config.cluster import as_given, check_executor, check_placeholders
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config import models as networks
 from nn_interpretability.config.groups import grouped, synthesis_jobs
@@ -50,8 +51,12 @@ from nn_interpretability.training.losses import loss_module
 CHECKOUT = Path(workflow.basedir)
 CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
+# What the cluster's profile says of every job; empty without one.
+DEFAULT_RESOURCES = as_given(workflow.resource_settings.default_resources)
+
 try:
     config = checked(config, files=workflow.configfiles)
+    check_placeholders(DEFAULT_RESOURCES)
     # What the report's text names and no job makes stops here; what this configuration leaves out, the report leaves out.
     REPORT = fit(CHECKOUT / "report", config, study=CHECKOUT / "config.yaml")
 except ConfigError as error:
@@ -125,8 +130,9 @@ run_lock = RunLock()
 
 onstart:
     try:
+        check_executor(workflow.executor_plugin.name, workflow.executor_settings, DEFAULT_RESOURCES)
         run_lock.acquire(config["results"])
-    except LockedError as error:
+    except (ConfigError, LockedError) as error:
         raise SystemExit(str(error))
     given = workflow.config_settings
     write_run(
