@@ -21,7 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from nn_interpretability.config.devices import granted_device
+from nn_interpretability.config.devices import granted_device, number_of_gpus
+from nn_interpretability.storage.lease import CARDS_VARIABLE, Lease, lease_card, lease_folder, visible_cards
 
 __all__ = ["TERMINAL_VARIABLE", "Job", "job", "last_words", "progress_file", "read_progress"]
 
@@ -50,14 +51,26 @@ class Job:
     name: str
     snakemake: Any
     _reported: list[float] = field(default_factory=lambda: [0.0])
+    _leases: list[Lease] = field(default_factory=list)
 
     @cached_property
     def device(self) -> str:
         """``"cuda"`` if the job was granted a GPU and torch sees it, otherwise ``"cpu"``."""
         resources = self.snakemake.resources
-        device = granted_device(resources.get("device", "cpu"), int(resources.get("gpu", 0)))
+        gpus = int(resources.get("gpu", 0))
+        if gpus:
+            self._lease_card()
+        device = granted_device(resources.get("device", "cpu"), gpus)
         LOGGER.info("device: %s", device)
         return device
+
+    def _lease_card(self) -> None:
+        """Keep to a card of our own where there are several to choose from; CUDA must not have started."""
+        cards = visible_cards(number_of_gpus())
+        if len(cards) > 1:
+            self._leases.append(lease_card(cards, lease_folder()))
+            os.environ[CARDS_VARIABLE] = self._leases[-1].card
+            LOGGER.info("GPU %s of %s is this job's", self._leases[-1].card, ", ".join(cards))
 
     def provenance(self, inputs: Iterable[Path | str] | None = None, **extra: Any) -> dict[str, Any]:
         """Describe how this job makes a product, for its ``provenance``.

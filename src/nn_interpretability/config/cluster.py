@@ -67,9 +67,7 @@ def check_executor(name: str, settings: Any, default_resources: Mapping[str, obj
         )
 
 
-def check_cluster(
-    settings: Mapping[str, str], *, status_command: str | None, first_check_s: int, account: str
-) -> None:
+def check_cluster(settings: Mapping[str, str], *, status_command: str | None, first_check_s: int, account: str) -> None:
     """Refuse to run where nobody would notice that a job has ended, or where no account can be right.
 
     Parameters
