@@ -1,8 +1,9 @@
 """How well 100,000 passes in chunks use two workers, and what a chunk costs in files and in merging.
 
-Run ``python benchmarks/scaling.py`` on a machine that does nothing else; some minutes. ``--passes`` and ``--chunk`` make
-it smaller. Each chunk is a process of its own, as a job of the workflow is: it draws the passes of one digit and explains
-all ten classes by composite LRP (mean and covariance). One thread each. With ``--check`` it fails below the aim.
+Run ``python benchmarks/scaling.py`` on a machine that does nothing else; some minutes. ``--passes`` and ``--chunk``
+make it smaller. Each chunk is a process of its own, as a job of the workflow is: it draws the passes of one digit and
+explains all ten classes by composite LRP (mean and covariance). One thread each. With ``--check`` it fails below the
+aim.
 """
 
 from __future__ import annotations
