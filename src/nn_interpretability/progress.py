@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from nn_interpretability.config.devices import granted_device, number_of_gpus
+from nn_interpretability.storage.disk import disk_errors_named
 from nn_interpretability.storage.lease import CARDS_VARIABLE, Lease, lease_card, lease_folder, visible_cards
 
 __all__ = ["TERMINAL_VARIABLE", "Job", "job", "last_words", "progress_file", "read_progress"]
@@ -150,7 +151,8 @@ def job(snakemake: Any) -> Iterator[Job]:
         except Exception as error:  # noqa: BLE001 - the script ends here, and says why
             if _is_ours(error):
                 _fail(this, str(error), terminal)
-            traceback.print_exc()
+            with suppress(OSError):
+                traceback.print_exc()
             summary = "".join(traceback.format_exception_only(error)).strip()
             _fail(this, f"{summary}\nThe stack trace is in {log}.", terminal)
         finally:
@@ -188,12 +190,14 @@ def _is_ours(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def _fail(this: Job, message: str, terminal: int | None) -> NoReturn:
+def _fail(this: Job, message: str, terminal: _Terminal) -> NoReturn:
     text = f"{_ERROR}{this.name}: {message}\n"
-    sys.stderr.write(text)
-    sys.stderr.flush()
-    if terminal is not None:
-        os.write(terminal, text.encode())
+    is_logged = False
+    with suppress(OSError):  # on a full disk the log file has no room for the reason
+        os.write(2, text.encode())
+        is_logged = True
+    if terminal.is_ours or not is_logged:
+        os.write(terminal.descriptor, text.encode())
     raise SystemExit(1)
 
 
@@ -202,15 +206,24 @@ def _end_on_request(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+@dataclass(frozen=True)
+class _Terminal:
+    """The old standard error, and whether it is ours to use: a display of the whole run may own it."""
+
+    descriptor: int
+    is_ours: bool
+
+
 @contextmanager
-def _output_to(log: Path) -> Iterator[int | None]:
-    """Send the process's output to a file; give the old standard error, or None if it is not ours to use."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+def _output_to(log: Path) -> Iterator[_Terminal]:
+    """Send the process's output to a file, from its beginning on."""
+    with disk_errors_named(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     kept = [os.dup(1), os.dup(2)]
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         _redirect([target, target])
-        yield None if os.environ.get(TERMINAL_VARIABLE) else kept[1]
+        yield _Terminal(kept[1], is_ours=not os.environ.get(TERMINAL_VARIABLE))
     finally:
         _redirect(kept)
         for descriptor in (target, *kept):
@@ -219,17 +232,18 @@ def _output_to(log: Path) -> Iterator[int | None]:
 
 def _redirect(descriptors: Sequence[int]) -> None:
     for stream, descriptor, number in zip((sys.stdout, sys.stderr), descriptors, (1, 2), strict=True):
-        stream.flush()
+        with suppress(OSError):
+            stream.flush()
         os.dup2(descriptor, number)
 
 
 @contextmanager
-def _logging(terminal: int | None) -> Iterator[None]:
+def _logging(terminal: _Terminal) -> Iterator[None]:
     """Log to standard error, and warnings to the terminal too; Python's warnings are logged as such."""
     root, formatter = logging.getLogger(), logging.Formatter("%(levelname)s: %(message)s")
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if terminal is not None:
-        handlers.append(logging.StreamHandler(os.fdopen(os.dup(terminal), "w")))
+    if terminal.is_ours:
+        handlers.append(logging.StreamHandler(os.fdopen(os.dup(terminal.descriptor), "w")))
         handlers[1].setLevel(logging.WARNING)
     level, root.handlers[:] = root.level, handlers
     root.setLevel(logging.INFO)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nn_interpretability.errors import BrokenProductError
+from nn_interpretability.errors import BrokenProductError, DiskError
 from nn_interpretability.storage.lock import RUN_VARIABLE, RunLock
 from nn_interpretability.storage.product import (
     digest_of,
@@ -163,10 +163,10 @@ def test_a_full_disk_gives_one_message(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "")
-    with pytest.raises(OSError, match=r"file/a\.txt was not written: a part of the path is a file"):
+    with pytest.raises(DiskError, match=r"file/a\.txt was not written: a part of the path is a file"):
         write_text(tmp_path / "file" / "a.txt", "new")
     if os.path.ismount("/sys"):  # no folder of a plain file system keeps root from writing
-        with pytest.raises(OSError, match=r"/sys/kernel/a\.txt was not written: the (folder|file system) is"):
+        with pytest.raises(DiskError, match=r"/sys/kernel/a\.txt was not written: the (folder|file system) is"):
             write_text("/sys/kernel/a.txt", "new")
 
 

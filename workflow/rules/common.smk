@@ -32,7 +32,7 @@ from nn_interpretability.data import imagenet, photographs, pretrained, study_we
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.data.folder import chosen_files
 from nn_interpretability.data.own_files import located
-from nn_interpretability.errors import ConfigError, LockedError
+from nn_interpretability.errors import ConfigError, DiskError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.registry import method_modules
@@ -132,7 +132,7 @@ onstart:
     try:
         check_executor(workflow.executor_plugin.name, workflow.executor_settings, DEFAULT_RESOURCES)
         run_lock.acquire(config["results"])
-    except (ConfigError, LockedError) as error:
+    except (ConfigError, DiskError, LockedError) as error:
         raise SystemExit(str(error))
     given = workflow.config_settings
     write_run(

@@ -85,7 +85,7 @@ def writing(path: Path | str, *, check: Callable[[Path], None] | None = None) ->
     ------
     LockedError
         The run that started this job no longer holds the lock of the results folder.
-    OSError
+    DiskError
         The disk is full, read-only, ...; one message names the product and what to do.
     """
     path = Path(path)
