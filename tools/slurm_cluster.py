@@ -395,9 +395,21 @@ def run_with_cluster(places: Places, command: Sequence[str]) -> int:
     with ended_by_signals():
         start(places)
         try:
-            return subprocess.run(command, check=False).returncode
+            return run_until_ended(command)
         finally:
             stop(places)
+
+
+def run_until_ended(command: Sequence[str]) -> int:
+    """Run a command and return its exit code; if this process is ended meanwhile, end it too, as from a keyboard."""
+    with subprocess.Popen(command) as running:
+        try:
+            return running.wait()
+        except BaseException:
+            running.send_signal(signal.SIGINT)
+            if not wait_until(lambda: running.poll() is not None, SECONDS_TO_STOP):
+                running.kill()
+            raise
 
 
 def main(arguments: Sequence[str] | None = None, places: Places | None = None) -> int:

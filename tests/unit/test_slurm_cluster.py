@@ -148,12 +148,14 @@ def test_processes_are_ended_by_their_numbers_and_by_force_if_they_stay(
 
 def test_the_cluster_is_stopped_whatever_ends_the_command(places, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
+    note = places.run / "interrupted"
     monkeypatch.setattr(tool, "start", lambda _: done.append("start"))
     monkeypatch.setattr(tool, "stop", lambda _: done.append("stop"))
     assert tool.main(["run", sys.executable, "-c", "raise SystemExit(5)"], places) == 5
     assert done == ["start", "stop"]
     with pytest.raises(SystemExit):
-        tool.run_with_cluster(places, ["sh", "-c", f"kill -TERM {os.getpid()}; exec sleep 5"])
+        tool.run_with_cluster(places, ["sh", "-c", f"trap 'echo > {note}' INT; kill -TERM {os.getpid()}; sleep 5"])
+    assert note.exists()
     assert done == ["start", "stop"] * 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
