@@ -29,6 +29,7 @@ from types import FrameType
 MARK = "# Made by tools/slurm_cluster.py of nn_interpretability for its tests, which remove it again."
 PACKAGES = {"slurmctld": "slurmctld", "slurmd": "slurmd", "slurm-client": "squeue", "munge": "munged"}
 DAEMONS = ("slurmctld", "slurmd", "slurmdbd")
+CLUSTER = "nn_interpretability_tests"
 CPUS, MEMORY_MB = 4, 8000
 SECONDS_TO_START, SECONDS_TO_STOP = 30.0, 15.0
 
@@ -113,6 +114,20 @@ def processes_called(names: Iterable[str], proc: Path) -> dict[int, str]:
     return found
 
 
+def own_jobs(places: Places) -> list[int]:
+    """Return the processes of jobs of our cluster: Slurm writes the cluster's name into the environment of each."""
+    mark, found = f"SLURM_CLUSTER_NAME={CLUSTER}".encode(), []
+    for entry in places.proc.iterdir():
+        if entry.name.isdigit() and is_alive(int(entry.name), places.proc):
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if mark in environment:
+                found.append(int(entry.name))
+    return found
+
+
 def why_not_here(places: Places) -> str | None:
     """Return why this machine's Slurm must be left alone; None if there is none, or only our own left-over."""
     if places.configuration.exists() and not has_mark(places.configuration):
@@ -145,7 +160,7 @@ def configurations(run: Path, host: str, port: int) -> dict[str, str]:
     (config_overrides), so that jobs can wait for the GPU and for nothing else; jobs are remembered for an hour.
     """
     settings = {
-        "ClusterName": "tests",
+        "ClusterName": CLUSTER,
         "SlurmctldHost": f"{host}(127.0.0.1)",
         "SlurmctldPort": port,
         "SlurmdPort": port + 1,
@@ -348,8 +363,8 @@ def _jobs_left() -> bool:
 
 
 def end_processes(places: Places) -> None:
-    """End our daemons, one after the other: with SIGTERM, and with SIGKILL those that stay."""
-    for pid in own_processes(places):
+    """End our daemons, and jobs that are left, one after the other: with SIGTERM, and with SIGKILL those that stay."""
+    for pid in [*own_processes(places), *own_jobs(places)]:
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.kill(pid, number)

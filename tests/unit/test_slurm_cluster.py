@@ -141,9 +141,25 @@ def test_processes_are_ended_by_their_numbers_and_by_force_if_they_stay(
     assert running.stdout is not None
     assert running.stdout.readline() == "ready\n"
     (tmp_path / "slurmd.pid").write_text(str(running.pid))
+    monkeypatch.setattr(tool, "CLUSTER", f"tests_{os.getpid()}")  # a test cluster may run meanwhile
     # The process stays a zombie until it is waited for, as where nobody waits for orphans.
     tool.end_processes(tool.Places(run=tmp_path, etc=tmp_path / "etc"))
     assert running.wait() == (-signal.SIGKILL if stubborn else -signal.SIGTERM)
+
+
+def test_jobs_that_outlive_the_daemons_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "CLUSTER", f"tests_{os.getpid()}")  # a test cluster may run meanwhile
+    others, ours = (
+        subprocess.Popen(["sleep", "60"], env={**os.environ, "SLURM_CLUSTER_NAME": name})
+        for name in ("of_somebody_else", tool.CLUSTER)
+    )
+    try:
+        tool.end_processes(tool.Places(run=tmp_path, etc=tmp_path / "etc"))
+        assert ours.wait(timeout=30) == -signal.SIGTERM
+        assert others.poll() is None
+    finally:
+        others.kill()
+        others.wait()
 
 
 def test_the_cluster_is_stopped_whatever_ends_the_command(places, monkeypatch: pytest.MonkeyPatch) -> None:
