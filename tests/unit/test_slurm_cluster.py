@@ -169,8 +169,9 @@ def test_the_cluster_is_stopped_whatever_ends_the_command(places, monkeypatch: p
     monkeypatch.setattr(tool, "stop", lambda _: done.append("stop"))
     assert tool.main(["run", sys.executable, "-c", "raise SystemExit(5)"], places) == 5
     assert done == ["start", "stop"]
+    script = f"trap 'echo > {note}' INT; sleep 1; kill -TERM {os.getpid()}; sleep 5"
     with pytest.raises(SystemExit):
-        tool.run_with_cluster(places, ["sh", "-c", f"trap 'echo > {note}' INT; sleep 1; kill -TERM {os.getpid()}; sleep 5"])
+        tool.run_with_cluster(places, ["sh", "-c", script])
     assert note.exists()
     assert done == ["start", "stop"] * 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
