@@ -103,6 +103,25 @@ def test_cards_that_the_person_allows_are_chosen_from(jobs: Jobs) -> None:
     assert {jobs.card(cards=4, visible="2,3"), jobs.card(cards=4, visible="2,3")} == {"2", "3"}
 
 
+@pytest.mark.gpu
+def test_torch_sees_the_leased_card_alone(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    code = (
+        "import os, sys, torch\n"
+        "from pathlib import Path\n"
+        "from nn_interpretability.storage.lease import lease_card\n"
+        "os.environ['CUDA_VISIBLE_DEVICES'] = lease_card(['0'], Path(sys.argv[1])).card\n"
+        "print(torch.cuda.device_count())\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=env, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "1\n"
+
+
 def test_visible_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CARDS_VARIABLE, raising=False)
     assert visible_cards(3) == ["0", "1", "2"]
