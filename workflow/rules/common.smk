@@ -132,14 +132,13 @@ onstart:
     try:
         check_executor(workflow.executor_plugin.name, workflow.executor_settings, DEFAULT_RESOURCES)
         run_lock.acquire(config["results"])
+        write_run(
+            config["results"],
+            files=map(os.path.relpath, workflow.config_settings.configfiles),
+            alone=workflow.config_settings.replace_workflow_config,
+        )
     except (ConfigError, DiskError, LockedError) as error:
         raise SystemExit(str(error))
-    given = workflow.config_settings
-    write_run(
-        config["results"],
-        files=map(os.path.relpath, given.configfiles),
-        alone=given.replace_workflow_config,
-    )
 
 
 onsuccess:
