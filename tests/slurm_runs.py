@@ -155,9 +155,12 @@ class Run:
         )
 
     def start(self, *targets: str) -> subprocess.Popen[str]:
-        """Run in a session of its own, so that it can be interrupted as from a keyboard."""
+        """Run in a session of its own, so that it can be interrupted as from a keyboard.
+
+        Tests that were started in the background ignore interrupts, and so would what they start.
+        """
         return subprocess.Popen(
-            self.words(*targets), cwd=self.folder, env=pretending(self.checkout), start_new_session=True,
+            ["env", "--default-signal=INT", *self.words(*targets)], cwd=self.folder, env=pretending(self.checkout), start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
