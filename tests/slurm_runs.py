@@ -159,8 +159,9 @@ class Run:
 
         Tests that were started in the background ignore interrupts, and so would what they start.
         """
+        words = ["env", "--default-signal=INT", *self.words(*targets)]
         return subprocess.Popen(
-            ["env", "--default-signal=INT", *self.words(*targets)], cwd=self.folder, env=pretending(self.checkout), start_new_session=True,
+            words, cwd=self.folder, env=pretending(self.checkout), start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
