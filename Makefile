@@ -27,7 +27,7 @@ snakemake = $(in_venv) snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores 
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
 run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
 
-.PHONY: help report report-html draft smoke test check docs clean
+.PHONY: help report report-html draft smoke test test-cluster check docs clean
 .PHONY: environment test-environment latex latex-if-possible
 
 help: ## print this list
@@ -56,6 +56,9 @@ test: latex-if-possible test-environment ## the tools' checks and all tests
 	@$(run_checks); \
 	$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS) || status=1; \
 	exit $$status
+
+test-cluster: test-environment ## the workflow on a Slurm of one node, started for the tests and removed (root, Debian)
+	@$(in_venv) python tools/slurm_cluster.py run python -m pytest tests/cluster --durations=10 $(ARGS)
 
 check: test-environment ## ruff, mypy, snakefmt and snakemake --lint
 	@$(run_checks); exit $$status

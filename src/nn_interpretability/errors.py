@@ -19,6 +19,13 @@ class LockedError(RuntimeError):
     """Another run is using the same results folder."""
 
 
+class DiskError(OSError):
+    """The disk is full, read-only, ...: a file could not be written; ``errno`` says which."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 class CoverageError(RuntimeError):
     """Under ``strict=True``: the model uses an operation for which the method has no rule."""
 

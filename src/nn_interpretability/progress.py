@@ -21,7 +21,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from nn_interpretability.config.devices import granted_device
+from nn_interpretability.config.devices import granted_device, number_of_gpus
+from nn_interpretability.storage.disk import disk_errors_named
+from nn_interpretability.storage.lease import CARDS_VARIABLE, Lease, lease_card, lease_folder, visible_cards
 
 __all__ = ["TERMINAL_VARIABLE", "Job", "job", "last_words", "progress_file", "read_progress"]
 
@@ -50,14 +52,26 @@ class Job:
     name: str
     snakemake: Any
     _reported: list[float] = field(default_factory=lambda: [0.0])
+    _leases: list[Lease] = field(default_factory=list)
 
     @cached_property
     def device(self) -> str:
         """``"cuda"`` if the job was granted a GPU and torch sees it, otherwise ``"cpu"``."""
         resources = self.snakemake.resources
-        device = granted_device(resources.get("device", "cpu"), int(resources.get("gpu", 0)))
+        gpus = int(resources.get("gpu", 0))
+        if gpus:
+            self._lease_card()
+        device = granted_device(resources.get("device", "cpu"), gpus)
         LOGGER.info("device: %s", device)
         return device
+
+    def _lease_card(self) -> None:
+        """Keep to a card of our own where there are several to choose from; CUDA must not have started."""
+        cards = visible_cards(number_of_gpus())
+        if len(cards) > 1:
+            self._leases.append(lease_card(cards, lease_folder()))
+            os.environ[CARDS_VARIABLE] = self._leases[-1].card
+            LOGGER.info("GPU %s of %s is this job's", self._leases[-1].card, ", ".join(cards))
 
     def provenance(self, inputs: Iterable[Path | str] | None = None, **extra: Any) -> dict[str, Any]:
         """Describe how this job makes a product, for its ``provenance``.
@@ -137,7 +151,8 @@ def job(snakemake: Any) -> Iterator[Job]:
         except Exception as error:  # noqa: BLE001 - the script ends here, and says why
             if _is_ours(error):
                 _fail(this, str(error), terminal)
-            traceback.print_exc()
+            with suppress(OSError):
+                traceback.print_exc()
             summary = "".join(traceback.format_exception_only(error)).strip()
             _fail(this, f"{summary}\nThe stack trace is in {log}.", terminal)
         finally:
@@ -175,12 +190,14 @@ def _is_ours(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def _fail(this: Job, message: str, terminal: int | None) -> NoReturn:
+def _fail(this: Job, message: str, terminal: _Terminal) -> NoReturn:
     text = f"{_ERROR}{this.name}: {message}\n"
-    sys.stderr.write(text)
-    sys.stderr.flush()
-    if terminal is not None:
-        os.write(terminal, text.encode())
+    is_logged = False
+    with suppress(OSError):  # on a full disk the log file has no room for the reason
+        os.write(2, text.encode())
+        is_logged = True
+    if terminal.is_ours or not is_logged:
+        os.write(terminal.descriptor, text.encode())
     raise SystemExit(1)
 
 
@@ -189,15 +206,24 @@ def _end_on_request(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+@dataclass(frozen=True)
+class _Terminal:
+    """The old standard error, and whether it is ours to use: a display of the whole run may own it."""
+
+    descriptor: int
+    is_ours: bool
+
+
 @contextmanager
-def _output_to(log: Path) -> Iterator[int | None]:
-    """Send the process's output to a file; give the old standard error, or None if it is not ours to use."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+def _output_to(log: Path) -> Iterator[_Terminal]:
+    """Send the process's output to a file, from its beginning on."""
+    with disk_errors_named(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     kept = [os.dup(1), os.dup(2)]
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         _redirect([target, target])
-        yield None if os.environ.get(TERMINAL_VARIABLE) else kept[1]
+        yield _Terminal(kept[1], is_ours=not os.environ.get(TERMINAL_VARIABLE))
     finally:
         _redirect(kept)
         for descriptor in (target, *kept):
@@ -206,17 +232,18 @@ def _output_to(log: Path) -> Iterator[int | None]:
 
 def _redirect(descriptors: Sequence[int]) -> None:
     for stream, descriptor, number in zip((sys.stdout, sys.stderr), descriptors, (1, 2), strict=True):
-        stream.flush()
+        with suppress(OSError):
+            stream.flush()
         os.dup2(descriptor, number)
 
 
 @contextmanager
-def _logging(terminal: int | None) -> Iterator[None]:
+def _logging(terminal: _Terminal) -> Iterator[None]:
     """Log to standard error, and warnings to the terminal too; Python's warnings are logged as such."""
     root, formatter = logging.getLogger(), logging.Formatter("%(levelname)s: %(message)s")
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if terminal is not None:
-        handlers.append(logging.StreamHandler(os.fdopen(os.dup(terminal), "w")))
+    if terminal.is_ours:
+        handlers.append(logging.StreamHandler(os.fdopen(os.dup(terminal.descriptor), "w")))
         handlers[1].setLevel(logging.WARNING)
     level, root.handlers[:] = root.level, handlers
     root.setLevel(logging.INFO)

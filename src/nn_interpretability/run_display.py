@@ -157,13 +157,12 @@ class RunDisplay:
         rest = f", {left} left" if left and not self._is_live and not self.is_complete else ""
         self.say(f"{self._done} of {self._total} jobs done{rest}: {job.name}, {in_words(seconds)}")
 
-    def job_failed(self, number: int, log: str | None) -> None:
-        """Say why a job failed, in its own words."""
+    def job_failed(self, number: int, log: str | None, reason: str = "") -> None:
+        """Say why a job failed: in its own words, or, if it has left none, in those of whoever ran it."""
         job = self._job(number)
         self._failed += 1
-        message = last_words(log)[0] if log else ""
-        told = message or f"{job.name}: it ended without a word (killed, perhaps for lack of memory)"
-        self.say(f"FAILED  {told}", style="bold red")
+        silent = reason or "it ended without a word (killed, perhaps for lack of memory)"
+        self.say(f"FAILED  {(last_words(log)[0] if log else '') or f'{job.name}: {silent}'}", style="bold red")
         if log:
             self.say(f"        its log file is {log}")
 

@@ -47,6 +47,8 @@ SAID_BY_THE_JOB = (
     "died with <Signals.",
     "returned non-zero exit status",
 )
+#: What Snakemake adds to the words of a cluster; the display names the log file anyway.
+SEE_THE_LOGS = "For further error details see the cluster/cloud log and the log files of the involved rule(s)."
 
 
 class LogHandler(LogHandlerBase):
@@ -65,7 +67,8 @@ class LogHandler(LogHandlerBase):
             LogEvent.RUN_INFO: self._plan,
             LogEvent.JOB_INFO: _start,
             LogEvent.JOB_FINISHED: lambda display, told: display.job_finished(told["job_id"]),
-            LogEvent.JOB_ERROR: lambda display, told: display.job_failed(told["jobid"], _log(told)),
+            LogEvent.JOB_ERROR: lambda display, told: display.job_failed(told["jobid"], _log(told), _reason(told)),
+            LogEvent.GROUP_ERROR: lambda _display, _told: None,  # each of its jobs is told of, too
         }
         if not self._plainly:
             os.environ[TERMINAL_VARIABLE] = "1"
@@ -147,3 +150,10 @@ def _start(display: RunDisplay, told: dict[str, Any]) -> None:
 
 def _log(told: dict[str, Any]) -> str | None:
     return next(iter(told["log"]), None)
+
+
+def _reason(told: dict[str, Any]) -> str:
+    """What a cluster says of a failed job; empty where it says nothing."""
+    if told.get("indent"):
+        return "the cluster's job that it was a part of failed"
+    return (told.get("rule_msg") or "").removesuffix(SEE_THE_LOGS).strip()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nn_interpretability.config.devices import PRETEND_VARIABLE, gpus_to_ask, granted_device, machine_has_gpu
+from nn_interpretability.config.devices import (
+    PRETEND_VARIABLE,
+    gpus_to_ask,
+    granted_device,
+    machine_has_gpu,
+    number_of_gpus,
+)
 from nn_interpretability.errors import ConfigError
 
 
@@ -21,6 +27,13 @@ def test_what_a_rule_asks_for(monkeypatch: pytest.MonkeyPatch, device: str, has_
 def test_without_a_pretence_the_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PRETEND_VARIABLE, raising=False)
     assert machine_has_gpu() >= torch.cuda.is_available()
+
+
+@pytest.mark.parametrize(("pretended", "number"), [("0", 0), ("1", 1), ("3", 3), ("yes", 1)])
+def test_a_pretence_says_how_many(monkeypatch: pytest.MonkeyPatch, pretended: str, number: int) -> None:
+    monkeypatch.setenv(PRETEND_VARIABLE, pretended)
+    assert number_of_gpus() == number
+    assert machine_has_gpu() == bool(number)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,22 @@ def test_a_job_of_a_living_run_writes(tmp_path: Path, start: Start) -> None:
     assert verified(tmp_path / "sub" / "a.txt").read_text() == "from the job"
 
 
+def test_a_job_that_the_run_did_not_start_itself_writes_while_the_run_lives(tmp_path: Path, start: Start) -> None:
+    """As a cluster starts it: no child of the run, which it knows by its environment and the folder alone."""
+    holder = start(HOLDER, tmp_path)
+    assert first_line(holder) == "locked"
+    run = json.loads((tmp_path / ".lock").read_text())["run"]
+    (tmp_path / "go").touch()
+    for name, outcome in ((run, "written"), ("0123456789abcdef", "LockedError")):
+        (tmp_path / "outcome").unlink(missing_ok=True)
+        job = subprocess.Popen(
+            [sys.executable, "-c", JOB, str(tmp_path)], start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(SOURCE), RUN_VARIABLE: name},
+        )  # fmt: skip
+        assert job.wait(timeout=60) == 0
+        assert (tmp_path / "outcome").read_text().startswith(outcome)
+
+
 def test_outside_of_a_run_everybody_may_write(tmp_path: Path) -> None:
     assert still_ours(tmp_path / "a.txt")
 

@@ -124,6 +124,18 @@ def test_where_a_display_owns_the_terminal_the_job_leaves_it_alone(
     assert last_words(script.log)[0] == "attribute lrp_0: no"
 
 
+@pytest.mark.parametrize("body", ["raise DataError('no')", "{}['key']"])
+def test_a_reason_that_the_log_file_has_no_room_for_goes_to_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    script = Script(tmp_path, body)
+    script.words[-1] = "/dev/full"
+    told = script.run(monkeypatch, terminal="1")
+    assert told.returncode == 1
+    assert "ERROR: attribute lrp_0: " in told.stderr
+    assert "No space left" not in told.stderr
+
+
 def test_a_log_file_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Script(tmp_path, "raise DataError('no')").run(monkeypatch)
     script = Script(tmp_path, "pass")

@@ -114,6 +114,19 @@ def test_a_job_that_was_killed_is_said_to_have_left_no_word(told: io.StringIO, t
     assert "FAILED  attribute lrp_0: it ended without a word (killed, perhaps for lack of memory)" in told.getvalue()
 
 
+def test_where_a_job_has_left_no_word_a_cluster_s_are_said(told: io.StringIO, tmp_path: Path) -> None:
+    display = begun(told)
+    display.job_started(0, "attribute", ["lrp_0"], None)
+    display.job_failed(0, None, "SLURM sbatch failed. Invalid account.")
+    (tmp_path / "a.log").write_text("ERROR: attribute lrp_1: no.\n", encoding="utf-8")
+    display.job_failed(1, str(tmp_path / "a.log"), "SLURM-job '7' failed")
+    lines = told.getvalue().splitlines()
+    assert lines[1:3] == [
+        "FAILED  attribute lrp_0: SLURM sbatch failed. Invalid account.",
+        "FAILED  attribute lrp_1: no.",
+    ]
+
+
 def test_a_run_that_is_refused_says_nothing_of_its_own(told: io.StringIO) -> None:
     display = begun(told)
     display.close()

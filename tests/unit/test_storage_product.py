@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nn_interpretability.errors import BrokenProductError
-from nn_interpretability.storage.lock import RunLock
+from nn_interpretability.errors import BrokenProductError, DiskError
+from nn_interpretability.storage.lock import RUN_VARIABLE, RunLock
 from nn_interpretability.storage.product import (
     digest_of,
     read_csv,
@@ -82,16 +84,44 @@ def test_a_writer_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_leftovers_of_dead_writers_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+def leftover(name: str, pid: int, *, run: str = "alone", machine: str | None = None) -> str:
+    host = re.sub(r"[^A-Za-z0-9_-]", "_", platform.node()) if machine is None else machine
+    return f".{name}.{run}.{host}.{pid}.tmp.txt"
+
+
+def dead_process() -> int:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    living = os.getppid()
+    return dead.pid
+
+
+def hidden(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name.startswith(".") and path.name != ".lock"}
+
+
+def test_leftovers_of_dead_writers_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    dead, living = dead_process(), os.getppid()
     for name in ("a.txt", "b.txt"):
-        (tmp_path / f".{name}.{dead.pid}.tmp.txt").touch()
-        (tmp_path / f".{name}.{living}.tmp.txt").touch()
+        (tmp_path / leftover(name, dead)).touch()
+        (tmp_path / leftover(name, living)).touch()
     write_text(tmp_path / "a.txt", "new")
-    hidden = {path.name for path in tmp_path.iterdir() if path.name.startswith(".")}
-    assert hidden == {f".a.txt.{living}.tmp.txt", f".b.txt.{dead.pid}.tmp.txt", f".b.txt.{living}.tmp.txt"}
+    assert hidden(tmp_path) == {leftover("a.txt", living), leftover("b.txt", dead), leftover("b.txt", living)}
+
+
+def test_a_writer_on_another_machine_keeps_its_file_unless_its_run_has_ended(tmp_path: Path) -> None:
+    """In a shared folder the number of a process says nothing about a process of another machine."""
+    dead = dead_process()
+    with RunLock().acquire(tmp_path):
+        ours = os.environ[RUN_VARIABLE]
+        of_this_run = leftover("a.txt", dead, run=ours, machine="node-2")
+        of_nobody = leftover("a.txt", dead, machine="node-2")
+        of_an_earlier_run = leftover("a.txt", dead, run="0123456789abcdef", machine="node-2")
+        for name in (of_this_run, of_nobody, of_an_earlier_run):
+            (tmp_path / name).touch()
+        write_text(tmp_path / "a.txt", "new")
+        assert hidden(tmp_path) == {of_this_run, of_nobody}
+    write_text(tmp_path / "a.txt", "newer")
+    assert hidden(tmp_path) == {of_this_run, of_nobody}
 
 
 def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
@@ -133,10 +163,10 @@ def test_a_full_disk_gives_one_message(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "")
-    with pytest.raises(OSError, match=r"file/a\.txt was not written: a part of the path is a file"):
+    with pytest.raises(DiskError, match=r"file/a\.txt was not written: a part of the path is a file"):
         write_text(tmp_path / "file" / "a.txt", "new")
     if os.path.ismount("/sys"):  # no folder of a plain file system keeps root from writing
-        with pytest.raises(OSError, match=r"/sys/kernel/a\.txt was not written: the (folder|file system) is"):
+        with pytest.raises(DiskError, match=r"/sys/kernel/a\.txt was not written: the (folder|file system) is"):
             write_text("/sys/kernel/a.txt", "new")
 
 

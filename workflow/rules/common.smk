@@ -6,6 +6,7 @@ from pathlib import Path
 from nn_interpretability.claims.rules import rules_file
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.claims import claim_generators, claim_groups, claim_networks, replicas
+from nn_interpretability.config.cluster import as_given, check_executor, check_placeholders
 from nn_interpretability.config.devices import gpus_to_ask
 from nn_interpretability.config import models as networks
 from nn_interpretability.config.groups import grouped, synthesis_jobs
@@ -31,7 +32,7 @@ from nn_interpretability.data import imagenet, photographs, pretrained, study_we
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.data.folder import chosen_files
 from nn_interpretability.data.own_files import located
-from nn_interpretability.errors import ConfigError, LockedError
+from nn_interpretability.errors import ConfigError, DiskError, LockedError
 from nn_interpretability.models.build import architecture_module
 from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.registry import method_modules
@@ -50,8 +51,12 @@ from nn_interpretability.training.losses import loss_module
 CHECKOUT = Path(workflow.basedir)
 CHECKOUT = CHECKOUT.parent if CHECKOUT.name == "workflow" else CHECKOUT
 
+# What the cluster's profile says of every job; empty without one.
+DEFAULT_RESOURCES = as_given(workflow.resource_settings.default_resources)
+
 try:
     config = checked(config, files=workflow.configfiles)
+    check_placeholders(DEFAULT_RESOURCES)
     # What the report's text names and no job makes stops here; what this configuration leaves out, the report leaves out.
     REPORT = fit(CHECKOUT / "report", config, study=CHECKOUT / "config.yaml")
 except ConfigError as error:
@@ -125,15 +130,15 @@ run_lock = RunLock()
 
 onstart:
     try:
+        check_executor(workflow.executor_plugin.name, workflow.executor_settings, DEFAULT_RESOURCES)
         run_lock.acquire(config["results"])
-    except LockedError as error:
+        write_run(
+            config["results"],
+            files=map(os.path.relpath, workflow.config_settings.configfiles),
+            alone=workflow.config_settings.replace_workflow_config,
+        )
+    except (ConfigError, DiskError, LockedError) as error:
         raise SystemExit(str(error))
-    given = workflow.config_settings
-    write_run(
-        config["results"],
-        files=map(os.path.relpath, given.configfiles),
-        alone=given.replace_workflow_config,
-    )
 
 
 onsuccess:

@@ -1,4 +1,5 @@
-# Figures, a job per section of the report: first files with exactly the arrays that are drawn, then the drawings.
+# Figures, a job per section of the report: first files with exactly the arrays that are drawn, then the drawings. On a
+# cluster both are one job there (a group): to queue a job costs more than to draw.
 
 
 for section, names in SECTIONS.items():
@@ -15,6 +16,8 @@ for section, names in SECTIONS.items():
             f"<logs>/figure_data/{section}.log",
         benchmark:
             f"<benchmarks>/figure_data/{section}.tsv"
+        group:
+            f"figures_{section}"
         conda:
             "../../envs/draw.yaml"
         threads: 1
@@ -47,6 +50,8 @@ for section, names in SECTIONS.items():
             f"<logs>/draw_figure/{section}.log",
         benchmark:
             f"<benchmarks>/draw_figure/{section}.tsv"
+        group:
+            f"figures_{section}"
         conda:
             "../../envs/draw.yaml"
         threads: 1

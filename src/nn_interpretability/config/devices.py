@@ -18,23 +18,28 @@ def machine_has_gpu() -> bool:
     """Whether this machine has an NVIDIA GPU, found without importing torch.
 
     The environment variable ``NN_INTERPRETABILITY_PRETEND_GPU`` answers instead where it is set: 0 for no,
-    anything else for yes.
+    a number for so many, anything else for one.
     """
+    return number_of_gpus() > 0
+
+
+def number_of_gpus() -> int:
+    """Return how many NVIDIA GPUs this machine has, or pretends to have (``NN_INTERPRETABILITY_PRETEND_GPU=2``)."""
     pretended = os.environ.get(PRETEND_VARIABLE)
     if pretended is not None:
-        return pretended != "0"
-    return any(Path("/dev").glob("nvidia[0-9]*")) or _listed_by_nvidia_smi()
+        return int(pretended) if pretended.isdecimal() else 1
+    return len(list(Path("/dev").glob("nvidia[0-9]*"))) or _listed_by_nvidia_smi()
 
 
-def _listed_by_nvidia_smi() -> bool:
+def _listed_by_nvidia_smi() -> int:
     program = shutil.which("nvidia-smi")
     if program is None:
-        return False
+        return 0
     try:
         listed = subprocess.run([program, "--list-gpus"], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and b"GPU" in listed.stdout
+        return 0
+    return sum(line.startswith(b"GPU ") for line in listed.stdout.splitlines()) if listed.returncode == 0 else 0
 
 
 def gpus_to_ask(device: str) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nn_interpretability.errors import DiskError
+
 __all__ = ["absolute", "disk_errors_named"]
 
 # What goes wrong with the disk rather than with the code, and what a person can do about it.
@@ -36,8 +38,8 @@ def disk_errors_named(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    OSError
-        Of the same kind and number as the original error, which is its cause.
+    DiskError
+        With the number of the original error, which is its cause.
     """
     try:
         yield
@@ -46,7 +48,7 @@ def disk_errors_named(path: Path) -> Iterator[None]:
         if number not in _ADVICE or not _concerns(error, path):
             raise
         message = f"{path} was not written: {_ADVICE[number]}, then run the same command again"
-        raise OSError(number, f"{message} ({os.strerror(number)}).") from error
+        raise DiskError(number, f"{message} ({os.strerror(number)}).") from error
 
 
 def _number(error: OSError) -> int | None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nn_interpretability.storage.disk import disk_errors_named
 from nn_interpretability.storage.product import plain
 
 FOLDER = "provenance"
@@ -29,12 +31,23 @@ def record_of_log(log: Path | str) -> Path | None:
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a record whole or not at all.
+
+    Raises
+    ------
+    DiskError
+        The disk is full, read-only, ...
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     text = json.dumps(record, sort_keys=True, indent=1, ensure_ascii=False, default=_plain)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        with disk_errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def read_records(results: Path | str) -> dict[str, dict[str, Any]]:

@@ -69,6 +69,8 @@ class RunLock:
         LockedError
             Another run holds the lock, or the run that started this process has ended, or the file system has
             no locks; one sentence says which, and what to do.
+        DiskError
+            The folder cannot be written to.
         """
         lock_file = Path(results) / LOCK_NAME
         if os.environ.get(RUN_VARIABLE):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nn_interpretability.errors import BrokenProductError, LockedError
 from nn_interpretability.storage.disk import disk_errors_named
-from nn_interpretability.storage.lock import results_root, still_ours
+from nn_interpretability.storage.lock import RUN_VARIABLE, results_root, still_ours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,7 @@ def writing(path: Path | str, *, check: Callable[[Path], None] | None = None) ->
     ------
     LockedError
         The run that started this job no longer holds the lock of the results folder.
-    OSError
+    DiskError
         The disk is full, read-only, ...; one message names the product and what to do.
     """
     path = Path(path)
@@ -247,17 +248,33 @@ def _numbers(obj: Any, where: str = "") -> Iterator[tuple[str, float]]:
 
 def _temporary(path: Path) -> Path:
     # The suffix stays the last part of the name: drawing and table libraries choose the format by it.
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    run = os.environ.get(RUN_VARIABLE) or "alone"
+    return path.with_name(f".{path.name}.{run}.{_machine()}.{os.getpid()}.tmp{path.suffix}")
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", platform.node()) or "unnamed"
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of the same product whose writers were killed."""
+    """Remove temporary files of the same product whose writers were killed.
+
+    On a cluster the folder is shared, and a process of another machine cannot be asked whether it lives: its
+    file stays, unless it is of an earlier run, whose writers may no longer put anything in place.
+    """
     for target in (path, sidecar_of(path)):
-        pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.tmp{re.escape(target.suffix)}")
+        pattern = re.compile(rf"\.{re.escape(target.name)}\.(\w+)\.([\w-]+)\.(\d+)\.tmp{re.escape(target.suffix)}")
         for candidate in path.parent.glob(f".{_glob_escape(target.name)}.*"):
             match = pattern.fullmatch(candidate.name)
-            if match and not _alive(int(match.group(1))):
+            if match and _is_leftover(run=match.group(1), machine=match.group(2), pid=int(match.group(3))):
                 candidate.unlink(missing_ok=True)
+
+
+def _is_leftover(run: str, machine: str, pid: int) -> bool:
+    if machine == _machine():
+        return not _alive(pid)
+    ours = os.environ.get(RUN_VARIABLE)
+    return bool(ours) and run not in (ours, "alone")
 
 
 def _glob_escape(name: str) -> str:
