@@ -27,7 +27,7 @@ snakemake = $(in_venv) snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores 
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
 run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
 
-.PHONY: help report report-html draft smoke test test-cluster check docs clean
+.PHONY: help report report-html draft smoke test test-all test-cluster check docs clean
 .PHONY: environment test-environment latex latex-if-possible
 
 help: ## print this list
@@ -55,6 +55,11 @@ smoke: latex environment ## the whole workflow, small, in results-smoke/
 test: latex-if-possible test-environment ## the tools' checks and all tests
 	@$(run_checks); \
 	$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS) || status=1; \
+	exit $$status
+
+test-all: latex-if-possible test-environment ## the same and the slow tests: kills, ten thousand bad inputs, mutants (about an hour)
+	@$(run_checks); \
+	$(in_venv) NN_INTERPRETABILITY_TEST_ALL=1 python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=20 -m 'slow or not slow' $(ARGS) || status=1; \
 	exit $$status
 
 test-cluster: test-environment ## the workflow on a Slurm of one node, started for the tests and removed (root, Debian)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before anything imports torch: two processes with two threads each, on two cores, are fifty times slower.
@@ -30,6 +31,26 @@ def study_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data folder at {folder}; set NN_INTERPRETABILITY_DATA to use one")
     return folder
+
+
+TEST_ALL = "NN_INTERPRETABILITY_TEST_ALL"
+"""Set by ``make test-all``: there a slow test that is skipped must say that this machine cannot run it."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Make a failure of a slow test that was skipped under ``make test-all`` without a word about this machine."""
+    report = yield
+    if (
+        os.environ.get(TEST_ALL)
+        and report.skipped
+        and item.get_closest_marker("slow")
+        and not hasattr(report, "wasxfail")
+    ):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if "this machine cannot" not in reason:
+            report.outcome, report.longrepr = "failed", f"a slow test was skipped under make test-all: {reason}"
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

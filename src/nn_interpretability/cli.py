@@ -142,8 +142,7 @@ def _explain(given: argparse.Namespace) -> int:
 
 def _parameters(method: str, words: Sequence[str]) -> dict[str, Any]:
     """Read ``KEY=VALUE`` words as YAML, and check them against what the method takes."""
-    import yaml
-
+    from nn_interpretability.config.files import read_yaml
     from nn_interpretability.config.validate import check_parameters
 
     parameters = {}
@@ -151,7 +150,7 @@ def _parameters(method: str, words: Sequence[str]) -> dict[str, Any]:
         key, equals, value = word.partition("=")
         if not equals:
             raise ConfigError(f"--parameter {word} is not of the form KEY=VALUE, such as rule=gamma.")
-        parameters[key] = yaml.safe_load(value)
+        parameters[key] = read_yaml(value, f"--parameter {word}")
     return check_parameters(method, parameters)
 
 

@@ -60,7 +60,6 @@ def test_timings_come_from_the_benchmark_files(tmp_path: Path) -> None:
     assert timings["jobs"] == [
         {
             "rule": "attribute",
-            "kind": "attribute",
             "wildcards": {"attribution": "lrp=0", "model": "cnn"},
             "seconds": 3,
             "max_rss_mib": None,
@@ -68,7 +67,6 @@ def test_timings_come_from_the_benchmark_files(tmp_path: Path) -> None:
         {"rule": "select_probes", "wildcards": {}, "seconds": 0.0312, "max_rss_mib": None},
         {
             "rule": "train_model",
-            "kind": "train_model",
             "wildcards": {"model": "cnn"},
             "seconds": 12.5,
             "max_rss_mib": 345.25,

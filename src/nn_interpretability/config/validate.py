@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -16,6 +17,7 @@ from nn_interpretability.config.models import problems as problems_of_models
 from nn_interpretability.config.problems import Problem, from_schema_error, joined, unknown_name
 from nn_interpretability.config.schema import Schema, config_schema
 from nn_interpretability.config.shown import SHOWN, names_to_show
+from nn_interpretability.config.usable import unusable, usable
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.registry import method_entry
 
@@ -57,8 +59,10 @@ def check_parameters(method: str, parameters: Mapping[str, Any]) -> dict[str, An
     ConfigError
         If there is no such method, or something is wrong with a hyper-parameter; one message for all problems.
     """
-    errors = Draft202012Validator(method_entry(method).parameters).iter_errors(parameters)
-    problems = list(dict.fromkeys(problem for error in errors for problem in from_schema_error(error)))
+    schema, problems = method_entry(method).parameters, list(unusable(parameters))
+    if not problems:
+        errors = Draft202012Validator(schema).iter_errors(parameters)
+        problems = list(dict.fromkeys(problem for error in errors for problem in from_schema_error(error)))
     if problems:
         listed = "\n".join(map(str, problems))
         raise ConfigError(f"These parameters of {method} cannot be used:\n{listed}")
@@ -67,9 +71,13 @@ def check_parameters(method: str, parameters: Mapping[str, Any]) -> dict[str, An
 
 def problems_of(config: Mapping[str, Any]) -> list[Problem]:
     """Return all that is wrong with a configuration, in the order of the paths; empty if nothing is."""
+    problems = list(itertools.islice(unusable(config), 1000))  # one that contains itself has no end of them
+    if any(problem.complaint.startswith("is nested") for problem in problems):
+        return problems
+    config = usable(config)
     schema = config_schema()
     errors = Draft202012Validator(schema).iter_errors(config)
-    problems = [problem for error in errors for problem in from_schema_error(error)]
+    problems += [problem for error in errors for problem in from_schema_error(error)]
     filled = with_defaults(config, schema)
     problems += _names_that_are_not_there(filled)
     problems += passes.problems(filled)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn_interpretability.data import embedded, sources
+from nn_interpretability.data.leakage import refuse_leakage
 from nn_interpretability.data.mnist import read_mnist
 from nn_interpretability.data.raw import RawDigits
 from nn_interpretability.data.splits import limited, split_training
@@ -176,6 +177,7 @@ def prepare(
             f"{record_json} to go on with the embedded digits."
         )
     digits = _split(raw, record, validation_share=validation_share, seed=seed, **limits)
+    check_parts(digits)
     settings = {"validation_share": validation_share, "seed": seed, **limits}
     write_hdf5(
         output_h5,
@@ -198,6 +200,18 @@ def load(digits_h5: Path | str) -> Digits:
     product = read_hdf5(digits_h5, schema=SCHEMA)
     arrays = {name: array.values for name, array in product.arrays.items()}
     return Digits(**arrays, record=product.params["data"])
+
+
+def check_parts(digits: Digits) -> None:
+    """Refuse parts that share a picture, or pictures and labels that are none of digits.
+
+    Raises
+    ------
+    DataError
+        See :func:`nn_interpretability.data.leakage.refuse_leakage`.
+    """
+    images = {part: getattr(digits, f"{part}_images") for part in PARTS}
+    refuse_leakage(images, {part: getattr(digits, f"{part}_labels") for part in PARTS})
 
 
 def _checked_limits(limits: Mapping[str, int | None] | None) -> dict[str, int | None]:

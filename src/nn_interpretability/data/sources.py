@@ -17,7 +17,7 @@ import urllib.request
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import yaml
@@ -126,12 +126,23 @@ def _source(entry: Mapping[str, object]) -> Source:
     mirrors, suffix, files = fields.pop("mirrors"), fields.pop("suffix"), fields.pop("files")
     assert isinstance(mirrors, list)
     assert isinstance(files, list)
+    for file in files:
+        _refuse_path(str(file["name"]), "the name of a file", parts=1)
+    _refuse_path(str(fields["folder"]), "a folder below the data folder")
     return Source(
         files=tuple(
             SourceFile(urls=tuple(f"{mirror}{file['name']}{suffix}" for mirror in mirrors), **file) for file in files
         ),
         **{key: str(value) for key, value in fields.items()},
     )
+
+
+def _refuse_path(name: str, what: str, parts: int | None = None) -> None:
+    """Refuse what would lead out of the data folder."""
+    path = PurePosixPath(name)
+    wrong = path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or not path.parts
+    if wrong or (parts is not None and len(path.parts) != parts):
+        raise DataError(f"The list of sources has {name!r} as {what}; it must not lead anywhere else.")
 
 
 def find_local(source: Source, local: str | Path | None) -> tuple[LocalCopy | None, list[str]]:
@@ -155,12 +166,24 @@ def find_local(source: Source, local: str | Path | None) -> tuple[LocalCopy | No
             continue
         folder = Path(place).expanduser() / source.folder
         paths = {file.name: _plain_or_packed(folder / file.name) for file in source.files}
-        found = {name: path for name, path in paths.items() if path is not None}
+        root = os.path.realpath(Path(place).expanduser())
+        found = {name: path for name, path in paths.items() if path is not None and _is_inside(path, root)}
         if len(found) == len(paths):
             return LocalCopy(named_by, found), reasons
         missing = [name for name in paths if name not in found]
+        outside = [name for name in missing if _plain_or_packed(folder / name) is not None]
+        if outside:
+            reasons.append(
+                f"in the folder of {named_by}, {', '.join(outside)} is a link to somewhere else (name that one)"
+            )
+            continue
         reasons.append(f"the folder of {named_by} has no {source.folder}/{', '.join(missing)}")
     return None, reasons
+
+
+def _is_inside(path: Path, root: str) -> bool:
+    """Whether a file lies below a folder once all links are followed; the folder itself may be one."""
+    return Path(os.path.realpath(path)).is_relative_to(root)
 
 
 def _plain_or_packed(path: Path) -> Path | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -135,6 +136,29 @@ def check_images(images: Tensor, model: nn.Module) -> None:
             f"The images are {images.dtype} on {images.device}, the model is {parameter.dtype} on "
             f"{parameter.device}. Move one to the other; nothing is converted silently."
         )
+
+
+@contextmanager
+def refusal_named(model: nn.Module, images: Tensor) -> Iterator[None]:
+    """Say in words that it is the model that does not take the images, where torch itself raised an error.
+
+    Raises
+    ------
+    DataError
+        If the model, called by itself, raises an error, too; other errors go on their way.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error) is not RuntimeError:  # one of ours, or no memory left
+            raise
+        try:
+            with torch.no_grad():
+                model(images.clone())
+        except RuntimeError as own:
+            first = (str(own).strip().splitlines() or [type(own).__name__])[0]
+            raise DataError(f"The model does not take images of shape {tuple(images.shape)}: {first}") from error
+        raise
 
 
 def check_scores(output: Any, images: Tensor, rows_per_image: int = 1) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution, concatenate
 from nn_interpretability.engine.coverage import warn_of_uncovered
-from nn_interpretability.engine.forward import Forward, check_images
+from nn_interpretability.engine.forward import Forward, check_images, refusal_named
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.engine.trace import ConservationTrace
 from nn_interpretability.errors import ConfigError, DataError
@@ -99,7 +99,8 @@ class Method:
         for begin in range(0, len(images), size):
             batch = images[begin : begin + size]
             part = self.for_samples(torch.arange(begin, begin + len(batch)), images)
-            with torch.inference_mode(False), torch.enable_grad(), left_as_found(self.model):
+            model = self.model
+            with torch.inference_mode(False), torch.enable_grad(), left_as_found(model), refusal_named(model, batch):
                 parts.append(part.explain(batch, _part_of(target, slice(begin, begin + size)), chunk))
         whole = concatenate(parts)
         self._warn(whole, stacklevel=2)

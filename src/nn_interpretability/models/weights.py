@@ -12,9 +12,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nn_interpretability.errors import DataError
+from nn_interpretability.errors import BrokenProductError, DataError
 from nn_interpretability.storage.lock import results_root
-from nn_interpretability.storage.product import digest_of, recorded_digest, sidecar_of, verified, writing
+from nn_interpretability.storage.product import (
+    digest_of,
+    read_json,
+    recorded_digest,
+    set_aside,
+    sidecar_of,
+    verified,
+    writing,
+)
 
 PICKLES = (".pt", ".pth")
 _NAMED = 6
@@ -72,10 +80,31 @@ def _check_digest(path: Path) -> None:
         return
     if results_root(path) is not None:
         verified(path)
+        _check_card(path, expected)
     elif (found := digest_of(path)) != expected:
         raise DataError(
             f"{path} is damaged or was changed: its SHA-256 is {found}, but {sidecar_of(path).name} says {expected}. "
             "Replace it."
+        )
+
+
+def _check_card(path: Path, digest: str) -> None:
+    """Refuse weights of a run that are not those that the card beside them describes, such as those of an older run.
+
+    Raises
+    ------
+    BrokenProductError
+        If the card has another digest; the card is set aside, so that the next run trains anew.
+    """
+    card = path.with_name("card.json")
+    if not card.is_file():
+        return
+    described = read_json(card)
+    if isinstance(described, dict) and described.get("weights", digest) != digest:
+        broken = set_aside(card)
+        raise BrokenProductError(
+            f"{path} does not hold the weights that {card.name} beside it describes, but older or other ones; the card "
+            f"was renamed to {broken.name}, and the next run of the same command trains the network again."
         )
 
 

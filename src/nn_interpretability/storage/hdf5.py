@@ -177,6 +177,7 @@ def _storable(path: Path, name: str, content: Any) -> npt.NDArray[Any]:
     """Array of numbers, booleans or ``str`` objects, or an error that names the data set."""
     values: npt.NDArray[Any] = np.asarray(content)
     if values.dtype.kind == "U" or (values.dtype.kind == "O" and all(isinstance(v, str) for v in values.flat)):
+        _check_text(path, name, values)
         return values.astype(object)
     if values.dtype.kind not in "fiub" or values.dtype.itemsize > 8:
         raise TypeError(f"{path}: {name!r} has the dtype {values.dtype}; numbers, booleans and strings can be stored.")
@@ -184,6 +185,12 @@ def _storable(path: Path, name: str, content: Any) -> npt.NDArray[Any]:
     if bad is not None:
         raise ValueError(f"{path}: {name!r} has {values[bad]} at index {bad}; NaN and infinity are never stored.")
     return values
+
+
+def _check_text(path: Path, name: str, values: npt.NDArray[Any]) -> None:
+    for text in values.flat:
+        if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ValueError(f"{path}: {name!r} has the text {text!r}; zeros and half characters cannot be stored.")
 
 
 def _coordinates(
@@ -310,6 +317,8 @@ def _check_attributes(path: Path, name: str, attrs: Mapping[str, Any]) -> None:
         if not _NAME.fullmatch(key) or key in _CONVENTION:
             raise ValueError(f"{path}: {key!r} cannot name an attribute of {name!r}.")
         values = _storable(path, f"{name}.{key}", value)
+        if isinstance(value, (list, tuple)) and len({isinstance(each, str) for each in value}) == 2:
+            raise TypeError(f"{path}: attribute {key!r} of {name!r} mixes text and numbers: {value!r}.")
         if values.ndim > 1 or values.size == 0:
             raise ValueError(f"{path}: attribute {key!r} of {name!r} must be one value or a flat list: {value!r}.")
 

@@ -15,13 +15,14 @@ from nn_interpretability.storage.lock import RunLock
 
 __all__ = ["SCHEMAS", "Problem", "verify"]
 
-#: The layouts of HDF5 products that this version of the package knows.
+#: The layouts of products that this version of the package knows.
 SCHEMAS = frozenset(
     {
         "activation_views/1",
         "ascent/1",
         "attribution/1",
         "calibration/1",
+        "claim/1",
         "digits/1",
         "dream_state/1",
         "dreams/1",
@@ -33,8 +34,11 @@ SCHEMAS = frozenset(
         "passes/1",
         "photograph/1",
         "probe/1",
+        "replication/1",
         "samples/1",
         "synthesis/1",
+        "toys/1",
+        "verdicts/1",
     }
 )
 
@@ -144,8 +148,13 @@ def _faults_of_hdf5(path: Path) -> Iterator[str]:
 
 def _faults_of_json(path: Path) -> Iterator[str]:
     constants: list[str] = []
-    json.loads(path.read_text(encoding="utf-8"), parse_constant=constants.append)
+    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=constants.append)
     yield from (f"holds {constant}" for constant in constants)
+    weights = path.with_name("weights.safetensors")
+    described = content.get("weights") if path.name == "card.json" and isinstance(content, dict) else None
+    recorded = product.recorded_digest(weights)  # damage to the weights themselves is told of them, not of the card
+    if described is not None and weights.is_file() and recorded not in (None, described):
+        yield f"describes other weights than those in {weights.name} beside it"
 
 
 def _faults_of_csv(path: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -58,6 +58,8 @@ def model_card(
     test: Mapping[str, Any],
     validation: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    doubts: Sequence[str] = (),
+    weights: str | None = None,
 ) -> dict[str, Any]:
     """Put a model card together; JSON-able, without clock readings.
 
@@ -71,6 +73,10 @@ def model_card(
         Record of where the pictures come from.
     test, validation
         Results of :func:`evaluation` on the two parts; empty where nothing was measured.
+    doubts
+        What speaks against these results, see :func:`nn_interpretability.training.doubts.doubts`.
+    weights
+        SHA-256 of the weights file that the card describes; None to leave it out.
     provenance
         What made the card.
     """
@@ -83,5 +89,7 @@ def model_card(
         "recipe": dict(recipe),
         "test": dict(test),
         "validation": dict(validation),
+        "doubts": list(doubts),
+        **({} if weights is None else {"weights": weights}),
         "provenance": dict(provenance),
     }

@@ -18,13 +18,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.data.digits import load
-from nn_interpretability.errors import ConfigError
+from nn_interpretability.data.digits import check_parts, load
+from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models.build import build_model
 from nn_interpretability.models.weights import save_weights
-from nn_interpretability.storage.product import write_csv, write_json
+from nn_interpretability.storage.product import digest_of, write_csv, write_json
 from nn_interpretability.training.card import model_card
 from nn_interpretability.training.determinism import reproducible, warn_of_threads
+from nn_interpretability.training.doubts import doubts
 from nn_interpretability.training.losses import DEFAULT, Loss, build_loss
 
 LOGGER = logging.getLogger("nn_interpretability")
@@ -84,7 +85,15 @@ class Labelled:
 
     @classmethod
     def of(cls, images: Any, labels: Any, device: torch.device) -> Labelled:
-        """Take over uint8 pictures (n, height, width) and labels (n,), both NumPy arrays."""
+        """Take over uint8 pictures (n, height, width) and labels (n,), both NumPy arrays.
+
+        Raises
+        ------
+        DataError
+            If the pictures are not uint8: scaled once already, they would be scaled again.
+        """
+        if images.dtype != "uint8":
+            raise DataError(f"The pictures are {images.dtype}; expected uint8, since they are divided by 255 here.")
         pixels = torch.from_numpy(images).to(device)[:, None].float().div_(255)
         return cls(pixels.contiguous(memory_format=torch.channels_last), torch.from_numpy(labels).to(device))
 
@@ -145,6 +154,7 @@ def train_classifier(
     where = resolve_device(device)
     warn_of_threads(where)
     digits = load(digits_h5)
+    check_parts(digits)
     train = Labelled.of(digits.train_images, digits.train_labels, where)
     validation = Labelled.of(digits.validation_images, digits.validation_labels, where)
     with reproducible(seed, where):
@@ -154,6 +164,9 @@ def train_classifier(
         test = Labelled.of(digits.test_images, digits.test_labels, where)
         tested = aim.evaluation(logits_of(model, test.images), test.labels.cpu())
         validated = aim.evaluation(logits_of(model, validation.images), validation.labels.cpu())
+    doubtful = doubts(tested, validated)
+    for sentence in doubtful:
+        LOGGER.warning("%s: %s", architecture, sentence)
     save_weights(model, weights)
     write_csv(history, pd.DataFrame(rows))
     write_json(
@@ -167,6 +180,8 @@ def train_classifier(
             recipe={**asdict(recipe), "loss": loss, **aim.settings},
             test=tested,
             validation=validated,
+            doubts=doubtful,
+            weights=digest_of(weights),
             provenance=provenance,
         ),
     )
@@ -312,7 +327,14 @@ def logits_of(model: nn.Module, images: Tensor) -> Tensor:
     -------
     Tensor
         Shape (n, classes), on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the model is in training mode: dropout would be on, and batch norm would learn from these pictures.
     """
+    if model.training:
+        raise ValueError("The model is in training mode; call model.eval() before its scores are measured.")
     return torch.cat([model(block).cpu() for block in images.split(BLOCK)])
 
 
