@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import yaml
 from figures.sidecars import check_sidecar
+from smoke import reference
 from workflow_runs import (
     REPOSITORY,
     RESULTS,
@@ -133,6 +135,19 @@ def test_the_html_report_opens_without_a_network(finished: Finished) -> None:
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']?(?:https?:)?//", page)
     for words in ("Figure 12 of the study", "Measurements", "negative log-likelihood", "scikit-learn"):
         assert words in page, words
+
+
+def test_arrays_behind_figures_are_those_of_the_reference(
+    finished: Finished, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> None:
+    outcomes = reference.compare(finished.results)
+    changed = reference.told(outcomes)
+    if request.config.getoption("--regenerate"):
+        reference.regenerate(finished.results)
+        record_property("said", f"{changed}\nStored in {reference.REFERENCE}.")
+    else:
+        assert changed == "no array differs", f"{changed}\nIf this is meant: pytest tests/smoke --regenerate"
+    assert len(outcomes) > 500
 
 
 # Running again -----------------------------------------------------------------------------------------------------
