@@ -73,7 +73,13 @@ def compare(results: Path, folder: Path = REFERENCE) -> list[Outcome]:
             outcomes += compare_arrays(name, named_arrays(one), named_arrays(other), sides=SIDES, floats=floats)
         else:
             outcomes.append(only_in(SIDES[name not in stored], "array", name, "all arrays", EXACT))
+    outcomes = [each for each in outcomes if each.unlike or not is_rounding(each)]
     return outcomes if same_kind else [each for each in outcomes if is_expected_elsewhere(each)]
+
+
+def is_rounding(outcome: Outcome) -> bool:
+    """Whether an array holds what is left of two equal maps: 1e-7 of them, with other digits on each processor."""
+    return outcome.group == "transposed" and outcome.name.endswith("[difference]")
 
 
 def is_expected_elsewhere(outcome: Outcome) -> bool:
