@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ SIDES = ("the reference", "this run")
 #: Pictures and maps keep every second row and column: what goes wrong in a map does not go wrong in one pixel.
 STEP = 2
 
-#: What networks trained elsewhere must still agree in. Arrays in which a trial agreed less are in `DIVERGES`.
+#: What networks trained elsewhere must still agree in.
 ELSEWHERE = Tolerance(
-    "maps of networks trained on another kind of processor", 0.2, 0.99, 0.95,
+    "maps and pictures of networks trained on another kind of processor", 0.2, 0.99, 0.95,
     "training turns differences of 1e-7 into up to 2 % of a weight in some networks: with AVX2 in place of AVX512, "
     "maps differed by up to 0.03, signs agreed in 0.999 and ranks in 0.998; a wrong rule, sign or target does more",
 )  # fmt: skip
-#: Made by networks that a trial with AVX2 trained to other weights altogether.
-DIVERGES: frozenset[str] = frozenset()
+#: Pictures made by searches that hardly differed with AVX2 (0.006). Generators were others altogether (fig03, samples).
+SEARCHES = frozenset({"fig02", "expert", "fig04", "fig05", "dreams_without"})
 
 
 def figures(results: Path) -> dict[str, Path]:
@@ -63,8 +63,8 @@ def _thin(array: Array) -> Array:
 def compare(results: Path, folder: Path = REFERENCE) -> list[Outcome]:
     """Compare a run with the stored arrays, by name: tightly on the kind of processor that made them, else loosely."""
     stored, made = references(folder), figures(results)
-    kinds = {kind_of_processor(read_unverified(path)) for path in stored.values()}
-    same_kind = kinds == {kind_of_processor(read_unverified(path)) for path in made.values()}
+    there = {words for path in stored.values() for words in read_unverified(path).provenance["processors"]}
+    same_kind = there == processors(made)
     floats = FLOAT if same_kind else ELSEWHERE
     outcomes = []
     for name in sorted(stored.keys() | made.keys()):
@@ -84,8 +84,9 @@ def is_rounding(outcome: Outcome) -> bool:
 
 def is_expected_elsewhere(outcome: Outcome) -> bool:
     """Whether networks trained on another kind of processor should agree in this."""
-    kept = outcome.name.startswith(("maps", "pictures", "label"))
-    return outcome.unlike or (kept and outcome.group not in DIVERGES)
+    trained = outcome.name.startswith(("maps", "pictures", "label"))
+    searched = outcome.group in SEARCHES and outcome.name.startswith("row")
+    return outcome.unlike or trained or searched or outcome.group == "toys"  # toys are not trained
 
 
 def regenerate(results: Path, folder: Path = REFERENCE) -> None:
@@ -94,7 +95,7 @@ def regenerate(results: Path, folder: Path = REFERENCE) -> None:
         path.unlink()
     for name, path in figures(results).items():
         product = thinned(read_unverified(path))
-        record = {key: product.provenance[key] for key in ("commit", "device", "instruction_set", "versions")}
+        record = {key: product.provenance[key] for key in ("commit", "versions")}
         with tempfile.TemporaryDirectory() as temporary:
             small = Path(temporary) / f"{name}.h5"
             write_hdf5(
@@ -102,15 +103,24 @@ def regenerate(results: Path, folder: Path = REFERENCE) -> None:
                 product.arrays,
                 schema="reference/1",
                 params={},
-                provenance={**record, "vendor": vendor()},
+                provenance={**record, "processors": sorted(processors({name: path}))},
                 scales=product.scales,
             )
             (folder / small.name).write_bytes(small.read_bytes())
 
 
-def kind_of_processor(product: Product) -> tuple[str, str]:
-    """The vector instructions that a file was made with, and who made the processor (this one, for a fresh file)."""
-    return str(product.provenance["instruction_set"]), str(product.provenance.get("vendor") or vendor())
+def processors(made: Mapping[str, Path]) -> set[str]:
+    """What computed figures and all that they were made from: device, vector instructions, maker of the processor."""
+    found = {pair for path in made.values() for pair in _computed_by(read_unverified(path).provenance)}
+    return {" ".join((*pair, vendor())) for pair in found}
+
+
+def _computed_by(record: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(record, Mapping):
+        if "instruction_set" in record:
+            yield str(record["device"]), str(record["instruction_set"])
+        for inner in record.values():
+            yield from _computed_by(inner)
 
 
 def vendor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
