@@ -274,6 +274,7 @@ def test_the_page_in_a_browser(a: Path, b: Path, tmp_path: Path) -> None:
         assert tab.value("document.images.length") == 4  # A, B and where they differ; and what is the same, once
         assert tab.value("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
         assert tab.value("document.querySelector('#fig12 img').getBoundingClientRect().width") > 200
+        assert tab.value("document.documentElement.scrollWidth <= window.innerWidth")  # nothing hangs over the edge
         asked = [url for url in tab.requests() if not url.startswith("data:")]
         assert asked == [(tmp_path / "page.html").as_uri()]
         assert tab.complaints() == []

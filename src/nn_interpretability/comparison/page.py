@@ -16,17 +16,20 @@ from nn_interpretability.comparison.tolerances import TOLERANCES
 __all__ = ["page", "write_page"]
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 110rem; color: #1d2733; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 110rem; padding: 0 1rem; }
+body { color: #1d2733; box-sizing: border-box; }
 h1 { font-size: 1.5rem; }
 h2 { font-size: 1.15rem; margin-top: 2.2rem; border-top: 1px solid #c8d0d8; padding-top: 1rem; }
 table { border-collapse: collapse; margin: .8rem 0; }
 th, td { padding: .2rem .7rem; text-align: left; overflow-wrap: anywhere; }
 th { border-bottom: 1px solid #7a8794; } tr:nth-child(even) td { background: #f4f6f8; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } .differs { color: #9c0a1e; } .same { color: #1d6b3a; }
-.sides { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1rem; align-items: start; }
+.sides { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 1rem; align-items: start; }
 figure { margin: 0; } img { width: 100%; border: 1px solid #d6dce2; } figcaption { color: #55616d; }
 summary { cursor: pointer; color: #34506b; } .one img { width: 33%; }
 """
+#: Rows of claims or numbers that are shown unasked.
+FEW = 20
 # Beside the promise, the browser's own guard: pictures inside the page, and nothing else, are loaded.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -59,8 +62,8 @@ def page(comparison: Comparison) -> str:
             f'<p class="{"same" if comparison.same else "differs"}">{escape(summary(comparison))}</p>',
             *_tolerances(comparison),
             *_section(comparison, "claim", "Claims"),
-            *(part for figure in comparison.figures() for part in _figure(comparison, figure)),
             *_section(comparison, "number", "Numbers"),
+            *(part for figure in comparison.figures() for part in _figure(comparison, figure)),
             "</body></html>\n",
         ]
     )
@@ -79,8 +82,10 @@ def _section(comparison: Comparison, kind: str, title: str) -> Iterator[str]:
     outcomes = [outcome for outcome in comparison.outcomes if outcome.kind == kind]
     differing = [outcome for outcome in outcomes if not outcome.same]
     if outcomes:
-        yield f"<h2>{title}</h2><p>{len(differing)} of {len(outcomes)} differ.</p>"
+        opened = "open" if len(differing) <= FEW else ""
+        yield f"<h2>{title}</h2><details {opened}><summary>{len(differing)} of {len(outcomes)} differ</summary>"
         yield from _table(differing)
+        yield "</details>"
 
 
 def _figure(comparison: Comparison, figure: str) -> Iterator[str]:

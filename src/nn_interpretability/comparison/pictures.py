@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.ndimage import maximum_filter
 
 from nn_interpretability.comparison.outcome import Outcome
 from nn_interpretability.comparison.tolerances import PICTURE
 from nn_interpretability.errors import DataError
 
 __all__ = ["compare_pictures", "difference_map"]
+
+#: On a map of differences one of a single dot is as wide as this part of the picture.
+WIDTHS = 120
 
 
 def compare_pictures(group: str, a: Path, b: Path) -> Outcome:
@@ -42,11 +46,12 @@ def difference_map(a: Path, b: Path) -> bytes:
     -------
     bytes
         A PNG as large as the larger one; white where they are equal, dark red where they differ most. What one
-        lacks, because it is smaller, is taken to be white.
+        lacks, because it is smaller, is taken to be white. Each difference is widened, so that a single value is seen.
     """
     one, other = _pixels(a), _pixels(b)
     height, width = (max(sizes) for sizes in zip(one.shape[:2], other.shape[:2], strict=True))
     apart = np.abs(_padded(one, height, width) - _padded(other, height, width)).max(axis=-1)
+    apart = maximum_filter(apart, size=max(1, width // WIDTHS))
     share = np.sqrt(apart / max(float(apart.max()), 1.0))  # the root shows faint differences, too
     white, red = np.array([255.0, 255.0, 255.0]), np.array([140.0, 0.0, 20.0])
     drawn = white + share[..., None] * (red - white)
