@@ -18,6 +18,21 @@ import nn_interpretability  # noqa: F401
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that stores the arrays of a run in place of the reference."""
+    words = "store the arrays behind the figures of the small run in tests/reference, and print what changed"
+    parser.addoption("--regenerate", action="store_true", help=words)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have to say, also those that another process ran."""
+    for report in terminalreporter.getreports(""):
+        for name, words in getattr(report, "user_properties", []):
+            if name == "said" and report.when == "call":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(words)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Return the root of the checkout."""

@@ -100,10 +100,11 @@ def run(
     *arguments: str,
     checkout: Path = REPOSITORY,
     configs: Sequence[Path | str] = (STUDY, SMOKE),
+    cores: int = 2,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Call Snakemake in a folder and wait; variables join its environment; output and errors come as text."""
-    words = command(*arguments, checkout=checkout, configs=configs)
+    words = command(*arguments, checkout=checkout, configs=configs, cores=cores)
     env = environment(checkout, **variables)
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False)
 

@@ -1,4 +1,4 @@
-"""The command ``nn-interpretability``: explain a picture, list the methods, check results and configurations."""
+"""The command ``nn-interpretability``: explain a picture, list methods, check and compare results, configurations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 if all is well, 1 if not; a command line that makes no sense exits with 2.
+        Exit status: 0 if all is well, 1 if not;
+        a command line that makes no sense, and what ``compare`` cannot compare, exits with 2.
     """
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     draft.add_argument("--report", type=Path, default=Path("report"), help="the TeX sources (default: %(default)s)")
     draft.add_argument("--folder", type=Path, default=Path("build/draft"), help="where it goes (default: %(default)s)")
     draft.set_defaults(run=_draft)
+    _add_compare(commands.add_parser("compare", help="compare the figures, numbers and claims of two results folders"))
     _add_config(commands.add_parser("config", help="check a configuration, or print what one may say"))
     return parser
 
@@ -85,6 +87,14 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", required=True, type=Path, metavar="FILE", help=".png, .pdf or .svg: a drawing; .h5: the data")
     add("--list", action=_ListMethods, help="print the methods, with what each needs, and end")
     parser.set_defaults(run=_explain)
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit status: 0 the same within tolerance, 1 they differ, 2 they cannot be compared."
+    parser.add_argument("a", metavar="RESULTS_A", type=Path, help="a results folder")
+    parser.add_argument("b", metavar="RESULTS_B", type=Path, help="another one: of another commit, device or data")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures side by side, too")
+    parser.set_defaults(run=_compare)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -176,7 +186,7 @@ def _class(number: int, names: Sequence[str] | None) -> str:
     return f"class {number}" if names is None else f"class {number} ({names[number]})"
 
 
-# methods, verify, config -----------------------------------------------------------------------------------------
+# methods, verify, compare, config ---------------------------------------------------------------------------------
 
 
 def _list_methods(*, study: bool = False) -> int:
@@ -204,6 +214,26 @@ def _verify(given: argparse.Namespace) -> int:
     if not problems:
         print(f"{given.results}: nothing is wrong.")
     return int(bool(problems))
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from nn_interpretability.comparison.page import write_page
+    from nn_interpretability.comparison.results import compare_results
+    from nn_interpretability.comparison.terminal import print_comparison
+
+    try:
+        compared = compare_results(given.a, given.b)
+        print_comparison(compared, Console())
+        if given.html:
+            write_page(compared, given.html)
+    except BrokenPipeError:
+        raise
+    except (DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return int(not compared.same)
 
 
 def _why(given: argparse.Namespace) -> int:

@@ -6,10 +6,13 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -17,6 +20,7 @@ import numpy as np
 import pytest
 import yaml
 from figures.sidecars import check_sidecar
+from smoke import reference
 from workflow_runs import (
     REPOSITORY,
     RESULTS,
@@ -29,14 +33,22 @@ from workflow_runs import (
     everything,
     has_latex,
     planned,
+    run,
     snapshot,
 )
 
+from nn_interpretability.comparison import compare_results
 from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.storage.verify import verify
 
 pytestmark = pytest.mark.smoke
 CONFIG = yaml.safe_load((REPOSITORY / STUDY).read_text(encoding="utf-8"))
+
+
+#: The lock names its owner; Snakemake's own report says when it was made; the others say how long jobs took.
+ZIPPED = {".lock", "report/report.zip", "report/report.zip.sha256"}
+CLOCKED = {*ZIPPED, "timings.json", "report/report.pdf"}
+CLOCKED |= {f"report/tables/{name}.tex" for name in ("attribution_provenance", "figure_provenance", "jobs")}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -135,6 +147,19 @@ def test_the_html_report_opens_without_a_network(finished: Finished) -> None:
         assert words in page, words
 
 
+def test_arrays_behind_figures_are_those_of_the_reference(
+    finished: Finished, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> None:
+    outcomes = reference.compare(finished.results)
+    changed = reference.told(outcomes)
+    if request.config.getoption("--regenerate"):
+        reference.regenerate(finished.results)
+        record_property("said", f"{changed}\nStored in {reference.REFERENCE}.")
+    else:
+        assert changed == "no array differs", f"{changed}\nIf this is meant: pytest tests/smoke --regenerate"
+    assert len(outcomes) > 200
+
+
 # Running again -----------------------------------------------------------------------------------------------------
 
 
@@ -161,6 +186,27 @@ def test_the_whole_run_makes_every_missing_file_again(copy: Finished) -> None:
     jobs = copy.planned("--", "all")
     assert {"select_probes", "attribute_cnn_lrp", "numbers", "tables"} <= jobs.keys()
     assert "train_model" not in jobs
+
+
+@pytest.mark.slow
+def test_a_run_from_scratch_on_one_core_gives_the_same_bytes(finished: Finished, tmp_path: Path) -> None:
+    again = replace(finished, folder=tmp_path / "again")
+    again.folder.mkdir()
+    told = run(again.folder, *everything(), checkout=again.checkout, cores=1)
+    assert told.returncode == 0, told.stderr
+    before, after = digests(finished.results), digests(again.results)
+    assert before.keys() == after.keys()
+    assert len([name for name in before if name.startswith("figures/")]) > 300
+    changed = {name.removesuffix(".sha256") for name in before if before[name] != after[name]}
+    assert changed <= CLOCKED
+    assert compare_results(finished.results, again.results).same
+
+    if has_latex():  # the report tells how long jobs took; with the same times it has the same bytes
+        for name in ("timings.json", "timings.json.sha256"):
+            shutil.copyfile(finished.results / name, again.results / name)
+        assert again.run("--", "report").returncode == 0
+        after = digests(again.results)
+        assert {name for name in before if before[name] != after[name]} <= ZIPPED
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def draw(
     """
     content = read_figure(Path(figure_data_h5))
     with figure_style():
-        figure = _drawn(content)
+        figure = drawn_figure(content)
         with writing(pdf) as temporary:
             save_pdf(figure, temporary, title=content.figure)
         with writing(png) as temporary:
@@ -77,7 +77,8 @@ def draw(
         write_json(sidecar_json, sidecar(content, provenance, figure))
 
 
-def _drawn(content: Content) -> Figure:
+def drawn_figure(content: Content) -> Figure:
+    """Draw what a figure data file holds, by the function for its kind."""
     match content:
         case OcclusionStrip():
             return draw_strip(content)

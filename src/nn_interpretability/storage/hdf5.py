@@ -26,7 +26,7 @@ import numpy.typing as npt
 from nn_interpretability.errors import DataError
 from nn_interpretability.storage.product import plain, verified, writing
 
-__all__ = ["Array", "Product", "first_non_finite", "read_hdf5", "write_hdf5"]
+__all__ = ["Array", "Product", "first_non_finite", "read_hdf5", "read_unverified", "write_hdf5"]
 
 _MAX_CHUNK_BYTES = 2**20
 # Readable by HDF5 1.10 tools, which many systems still have; "latest" is not.
@@ -139,7 +139,25 @@ def read_hdf5(path: Path | str, *, schema: str | None = None) -> Product:
     DataError
         The file is not one of ours, or has another schema than the one asked for; it is left as it is.
     """
-    with h5py.File(verified(path), "r") as file:
+    return _read(verified(path), schema)
+
+
+def read_unverified(path: Path | str) -> Product:
+    """Read a product of any schema as it is, without its digest, and leave it alone if it is damaged.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or is not one of ours.
+    """
+    try:
+        return _read(Path(path), None)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}); make it again, or leave it out.") from error
+
+
+def _read(path: Path, schema: str | None) -> Product:
+    with h5py.File(path, "r") as file:
         absent = [key for key in ("schema", "params", "provenance") if key not in file.attrs]
         if absent:
             raise DataError(f"{path} is not a product of this package: it has no attribute {absent[0]!r}.")
