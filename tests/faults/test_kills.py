@@ -175,10 +175,10 @@ def test_damage_to_any_product_is_found_set_aside_and_made_again(
         damage(copy.results / name, random.Random(1))
     assert main(["verify", "--set-aside", str(copy.results)]) == 1
     assert (copy.results / f"{PRODUCTS[0]}.broken").exists()
-    told = copy.run()
+    told = copy.run(*TARGETS, f"{RESULTS}/data/digits.h5")  # what lies between is made again only if it is asked for
     assert told.returncode == 0, told.stderr
     found = copy.digests()
-    assert {name: found[name] for name in expected} == expected
+    assert {name: found.get(name) for name in expected} == expected
 
 
 def test_a_missing_chunk_of_a_data_set_is_found(copy: Small) -> None:
@@ -279,7 +279,7 @@ def test_read_only_results_are_said_and_stay(copy: Small, undisturbed: Small, li
     subprocess.run(["mount", "-o", "remount,ro", str(little_disk)], check=True)
     told = copy.run()
     assert told.returncode != 0
-    assert "read-only" in told.stderr.lower(), told.stderr
+    assert any(words in told.stderr.lower() for words in ("read-only", "write-protected")), told.stderr
     assert "Traceback" not in told.stderr
     assert copy.digests() == before
     subprocess.run(["mount", "-o", "remount,rw", str(little_disk)], check=True)

@@ -92,14 +92,15 @@ def problems(config: Config) -> Iterator[Problem]:
             yield unknown_name(joined(["models", name, "probe"]), entry["probe"], list(probes), "probes")
     for section in _ON_DIGITS:
         for place, entry in _entries(config, section).items():
-            for index, name in enumerate(entry.get("models") or ()):
-                if name in own:
+            listed = entry.get("models")
+            for index, name in enumerate(listed if isinstance(listed, list) else ()):
+                if isinstance(name, str) and name in own:
                     yield _not_trained(joined([section, place, "models", index]), name, models)
     judge = _mapping(config, "samples").get("judge")
-    if judge in own and (_entries(config, "generators") or _entries(config, "syntheses")):
+    if isinstance(judge, str) and judge in own and (_entries(config, "generators") or _entries(config, "syntheses")):
         yield _not_trained("samples.judge", judge, models)
     for name, entry in _entries(config, "syntheses").items():
-        if entry.get("model") in own:
+        if isinstance(entry.get("model"), str) and entry["model"] in own:
             yield from _of_synthesis(name, entry)
 
 
