@@ -239,6 +239,7 @@ def test_an_edit_of_a_method_runs_its_jobs_and_what_follows_again(copy: Finished
     jobs = copy.planned(*targets, checkout=checkout)
     remade = attribution_jobs({name: CONFIG["attributions"][name] for name in made})
     expected = {"measure_attributions": 1, "collect_metrics": 1, "metrics": 1, "figures": 1}
+    expected |= {"toys": 1, "figure_data_toys": 1, "draw_figure_toys": 1}  # every method answers there
     assert jobs == remade | drawing_jobs(shown) | expected
 
 

@@ -171,7 +171,7 @@ def test_the_cluster_is_stopped_whatever_ends_the_command(places, monkeypatch: p
     assert done == ["start", "stop"]
     script = f"trap 'echo > {note}' INT; sleep 1; kill -TERM {os.getpid()}; sleep 5"
     with pytest.raises(SystemExit):
-        tool.run_with_cluster(places, ["sh", "-c", script])
+        tool.run_with_cluster(places, ["env", "--default-signal=INT", "sh", "-c", script])
     assert note.exists()
     assert done == ["start", "stop"] * 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

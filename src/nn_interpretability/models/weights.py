@@ -25,8 +25,8 @@ from nn_interpretability.storage.product import (
 )
 
 PICKLES = (".pt", ".pth")
-_NAMED = 6
-"""So many of the numbers that do not fit are named."""
+_NAMED = 3
+"""So many of the numbers that do not fit are named, of each kind of misfit."""
 
 
 def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
@@ -145,9 +145,10 @@ def _complaint(path: Path, error: Exception) -> str:
 def _check(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Compare with the model: names, shapes, kind of numbers, NaN; all problems in one message."""
     expected = model.state_dict()
-    problems = [f"{name} is missing" for name in expected if name not in state]
-    problems += [f"{name} is not part of the model" for name in state if name not in expected]
-    for name in expected.keys() & state.keys():
+    missing = [f"{name} is missing" for name in sorted(expected.keys() - state.keys())]
+    strange = [f"{name} is not part of the model" for name in sorted(state.keys() - expected.keys())]
+    problems = []
+    for name in sorted(expected.keys() & state.keys()):
         found, wanted = state[name], expected[name]
         if found.shape != wanted.shape:
             problems.append(f"{name} has the shape {tuple(found.shape)}, expected {tuple(wanted.shape)}")
@@ -155,10 +156,12 @@ def _check(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
             problems.append(f"{name} has numbers of type {found.dtype}, expected {wanted.dtype}")
         elif not torch.isfinite(found).all():
             problems.append(f"{name} has NaN or infinite numbers")
-    if problems:
-        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+    named = [problem for kind in (missing, strange, problems) for problem in kind[:_NAMED]]
+    if named:
+        left = len(missing) + len(strange) + len(problems) - len(named)
+        more = f"; and {left} more" if left else ""
         raise DataError(
-            f"{path} does not fit {type(model).__name__}: {'; '.join(sorted(problems)[:_NAMED])}{more}. "
+            f"{path} does not fit {type(model).__name__}: {'; '.join(named)}{more}. "
             "Choose the architecture that the weights were saved from, or other weights."
         )
 

@@ -30,6 +30,7 @@ SCHEMAS = frozenset(
         "figure/1",
         "leave_one_out/1",
         "pass_attribution/1",
+        "independent_pass_sums/1",
         "pass_sums/1",
         "passes/1",
         "photograph/1",
