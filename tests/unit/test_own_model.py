@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nn_interpretability.data import folder, probes
 from nn_interpretability.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models.build import build_model
+from nn_interpretability.models.outside import from_file
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.stochastic.sampler import Noise
 from nn_interpretability.storage.hdf5 import read_hdf5
@@ -288,3 +290,12 @@ def test_what_is_wrong_is_said_before_anything_runs(home: Path) -> None:
 def test_what_needs_digits_is_not_for_an_imported_network(home: Path, changes: dict[str, Any], words: str) -> None:
     (problem,) = problems(home, **changes, figures={})
     assert words in str(problem)
+
+
+def test_an_edit_within_a_second_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    for channels in (3, 1):
+        file.write_text(own_model.CODE.replace("nn.Conv2d(3, 6", f"nn.Conv2d({channels}, 6"), encoding="utf-8")
+        os.utime(file, (10**9, 10**9))
+        assert from_file(file).conv1.in_channels == channels
+    assert [path.name for path in tmp_path.iterdir()] == ["net.py"]

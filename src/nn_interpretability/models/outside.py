@@ -10,8 +10,9 @@ import difflib
 import hashlib
 import importlib.util
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from torch import nn
 
@@ -71,18 +72,29 @@ def from_torchvision(name: str) -> nn.Module:
     return network
 
 
+class _SourceAlone(SourceFileLoader):
+    """Compiles a file each time, and leaves no folder of bytecode beside it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def _run(path: Path) -> ModuleType:
     """The file as a module of a name that nothing else has."""
     if not path.is_file():
         raise ConfigError(f"There is no Python file {path}. Correct the path.")
     name = f"_outside_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    # Its source, never bytecode kept of it: that is found by second and size, so a quick edit would not be seen.
+    loader = _SourceAlone(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader) if path.suffix == ".py" else None
+    if spec is None:
         raise ConfigError(f"{path} cannot be imported; the name of a Python file ends in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise ConfigError(f"{path} cannot be imported: {_words(error, path)}") from error
