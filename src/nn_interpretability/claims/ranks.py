@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nn_interpretability.metrics.similarity import average_ranks
+from nn_interpretability.metrics.similarity import average_ranks, pearson
 
 
 def rank_correlations(a: Tensor, b: Tensor) -> Tensor:
@@ -16,9 +16,7 @@ def rank_correlations(a: Tensor, b: Tensor) -> Tensor:
     a, b
         Shape ``(n, places)``.
     """
-    x, y = (_centred_ranks(values) for values in (a, b))
-    size = x.norm(dim=-1) * y.norm(dim=-1)
-    return torch.where(size > 0, (x * y).sum(dim=-1) / torch.where(size > 0, size, 1.0), 0.0)
+    return pearson(_centred_ranks(a), _centred_ranks(b), undefined=0.0)
 
 
 def partial_rank_correlations(a: Tensor, b: Tensor, given: Tensor) -> Tensor:

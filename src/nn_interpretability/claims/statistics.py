@@ -106,21 +106,6 @@ def holm(p_values: ArrayLike) -> FloatArray:
     return adjusted
 
 
-def spearman(a: ArrayLike, b: ArrayLike) -> float:
-    """Rank correlation of two samples, ties by their mean rank; 0 where one of them is constant."""
-    ranks = [stats.rankdata(np.asarray(x, dtype=np.float64).ravel()) for x in (a, b)]
-    first, second = (rank - rank.mean() for rank in ranks)
-    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum() / size) if size else 0.0
-
-
-def partial_spearman(a: ArrayLike, b: ArrayLike, given: ArrayLike) -> float:
-    """Rank correlation of ``a`` and ``b`` at fixed ``given``; 0 where nothing is left to correlate."""
-    ab, ag, bg = spearman(a, b), spearman(a, given), spearman(b, given)
-    left = (1 - ag**2) * (1 - bg**2)
-    return float((ab - ag * bg) / np.sqrt(left)) if left > 1e-12 else 0.0
-
-
 def auroc(scores: ArrayLike, positive: ArrayLike) -> float | None:
     """Chance that a positive scores above a negative, ties counted one half; None without one or the other."""
     s, asked = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(positive, dtype=bool).ravel()
