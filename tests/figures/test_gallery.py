@@ -47,7 +47,7 @@ def test_it_is_as_wide_as_the_text_and_says_its_notes() -> None:
     with figure_style():
         figure = draw_gallery(gallery())
     assert figure.get_figwidth() * 2.54 == pytest.approx(TEXT_WIDTH_CM)
-    assert len(figure.axes) == 13
+    assert len(figure.axes[0].images) == 13
     words = [text.get_text() for text in figure.texts]
     assert "the photograph" in words
     assert "Filters" in words

@@ -278,7 +278,8 @@ def test_no_words_stand_over_curves_and_bars(evidence: Path, calibration: Path, 
             figure = draw_curve(content) if kind == "evidence_curve" else draw_reliability(content)
             canvas = FigureCanvasAgg(figure)
             canvas.draw()
-        boxes = [each.get_window_extent() for each in figure.axes]
+        boxes = [each.get_window_extent() for each in figure.axes if each.axison]
+        boxes += [image.get_window_extent() for each in figure.axes for image in each.images]
         words = [each.get_window_extent() for each in figure.texts]
         words += [each.get_legend().get_window_extent() for each in figure.axes if each.get_legend()]
         assert len(words) > 4

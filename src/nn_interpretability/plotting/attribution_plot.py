@@ -57,7 +57,7 @@ def plot_attribution(
         size = (inches(columns * _CELL_CM + _SCALE_CM), inches(shown * _CELL_CM + _TITLE_CM))
         figure = Figure(figsize=size, layout="compressed")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(shown, columns, squeeze=False)
+        axes = figure.subplots(shown, columns, squeeze=False, subplot_kw={"xticks": [], "yticks": []})
         if images is not None:
             for place, picture in zip(axes[0], images.detach().cpu().numpy(), strict=True):
                 draw_picture(place, picture)

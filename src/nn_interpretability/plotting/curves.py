@@ -31,8 +31,8 @@ def draw_curves(curves: Curves) -> Figure:
         canvas.text(left, MARGIN + 0.35, typeset(panel.heading), size=HEADING_PT)
         canvas.text(left, MARGIN + 0.35 + 0.36, typeset(panel.detail), size=SMALL_PT, color=MUTED)
         top = MARGIN + 2 * ROW_HEAD + 0.1
-        draw_picture(canvas.axes(left, top, PICTURE, PICTURE), panel.ends[0])
-        draw_picture(canvas.axes(right - PICTURE, top, PICTURE, PICTURE), panel.ends[1])
+        draw_picture(canvas.frame(left, top, PICTURE, PICTURE), panel.ends[0])
+        draw_picture(canvas.frame(right - PICTURE, top, PICTURE, PICTURE), panel.ends[1])
         _legend(canvas, panel, (left + right) / 2, top)
         axes = canvas.axes(left, MARGIN + head, right - left, HEIGHT)
         _lines(axes, curves, panel)

@@ -6,12 +6,11 @@ All lengths are centimetres on paper.
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nn_interpretability.plotting.data import FloatArray
 from nn_interpretability.plotting.gallery_data import Gallery, GalleryRow
-from nn_interpretability.plotting.heatmaps import draw_map, draw_picture
+from nn_interpretability.plotting.heatmaps import Place, draw_map, draw_picture
 from nn_interpretability.plotting.panels import GAP, MARGIN, ROW_HEAD, WORD_GAP, Canvas, text_width
 from nn_interpretability.plotting.style import HEADING_PT, MUTED, SMALL_PT, TEXT_WIDTH_CM, typeset
 
@@ -62,18 +61,16 @@ def _draw_row(canvas: Canvas, row: GalleryRow, top: float) -> None:
         if row.notes:
             for line, words in enumerate(reversed(row.notes[column].split("\n"))):
                 canvas.text(left + width / 2, top - 0.1 - line * NOTE, typeset(words), size=SMALL_PT, align="center")
-        axes = canvas.axes(left, top, width, height)
+        place = canvas.frame(left, top, width, height)
         if row.limit is not None:
-            draw_map(axes, picture[0], row.limit)
+            draw_map(place, picture[0], row.limit)
         elif max(picture.shape) > PHOTOGRAPH:
-            _draw_photograph(axes, picture)
+            _draw_photograph(place, picture)
         else:
-            draw_picture(axes, picture)
+            draw_picture(place, picture)
 
 
-def _draw_photograph(axes: Axes, picture: FloatArray) -> None:
+def _draw_photograph(place: Place, picture: FloatArray) -> None:
     """Draw a photograph [channel, y, x] in [0, 1] as bytes, one dot for each of its pixels."""
     colours = np.repeat(picture, 3, axis=0) if picture.shape[0] == 1 else picture
-    axes.imshow(np.round(255 * np.clip(np.moveaxis(colours, 0, -1), 0, 1)).astype(np.uint8), interpolation="none")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    place.imshow(np.round(255 * np.clip(np.moveaxis(colours, 0, -1), 0, 1)).astype(np.uint8), interpolation="none")

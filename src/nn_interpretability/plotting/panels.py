@@ -10,6 +10,7 @@ All lengths are centimetres on paper.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nn_interpretability.plotting.data import PREDICTED, Block, FloatArray, MapRow, PanelGroup
-from nn_interpretability.plotting.heatmaps import draw_map, draw_overlay, draw_picture, overlay
+from nn_interpretability.plotting.heatmaps import Frame, Place, draw_map, draw_overlay, draw_picture, overlay
 from nn_interpretability.plotting.style import (
     BAND,
     DIVERGING,
@@ -65,6 +66,19 @@ class Canvas:
         self.height = height
         self.figure = Figure(figsize=(inches(width), inches(height)), dpi=PNG_DPI)
 
+    @cached_property
+    def _pictures(self) -> Axes:
+        """Axes over the whole figure, in centimetres, for all pictures: axes for each of them take most of the time."""
+        axes = self.figure.add_axes((0, 0, 1, 1), autoscale_on=False, xticks=[], yticks=[])
+        axes.set_axis_off()
+        axes.set_xlim(0, self.width)
+        axes.set_ylim(self.height, 0)
+        return axes
+
+    def frame(self, left: float, top: float, width: float, height: float) -> Frame:
+        """A place for a picture with its top left corner at (left, top)."""
+        return Frame(self._pictures, left, top, width, height)
+
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes with their top left corner at (left, top)."""
         bottom = self.height - top - height
@@ -91,6 +105,7 @@ class Canvas:
         self.figure.add_artist(Rectangle(corner, *size, facecolor=BAND, edgecolor="none"))
 
 
+@cache
 def text_width(words: str, size: float) -> float:
     """Width of typeset words in centimetres."""
     figure = Figure(dpi=PNG_DPI)
@@ -137,9 +152,9 @@ def draw_panel_group(group: PanelGroup) -> Figure:
                 _notes(canvas, row, lefts[lead:], cell, top, bool(group.classes))
             if lead and row is block.rows[0]:
                 pictures = group.pictures if block.pictures is None else block.pictures
-                draw_picture(canvas.axes(lefts[0], top, cell, cell), pictures[0])
-            for place, left in enumerate(lefts[lead:]):
-                _panel(canvas.axes(left, top, cell, cell), group, block, row, place)
+                draw_picture(canvas.frame(lefts[0], top, cell, cell), pictures[0])
+            for column, left in enumerate(lefts[lead:]):
+                _panel(canvas.frame(left, top, cell, cell), group, block, row, column)
             top += cell
     if group.scale == "overlay":
         _overlay_bar(canvas, group, top)
@@ -148,14 +163,14 @@ def draw_panel_group(group: PanelGroup) -> Figure:
     return canvas.figure
 
 
-def _panel(axes: Axes, group: PanelGroup, block: Block, row: MapRow, place: int) -> None:
+def _panel(place: Place, group: PanelGroup, block: Block, row: MapRow, column: int) -> None:
     """One map of a row."""
     if block.grey:
-        draw_picture(axes, row.values[place][None])
+        draw_picture(place, row.values[column][None])
     elif group.scale == "overlay":
-        draw_overlay(axes, group.pictures[place], row.values[place], row.limit)
+        draw_overlay(place, group.pictures[column], row.values[column], row.limit)
     else:
-        draw_map(axes, row.values[place], row.limit)
+        draw_map(place, row.values[column], row.limit)
 
 
 def _leads(group: PanelGroup) -> bool:
@@ -166,7 +181,7 @@ def _leads(group: PanelGroup) -> bool:
 def _pictures(canvas: Canvas, pictures: FloatArray, lefts: Sequence[float], cell: float, top: float) -> float:
     """A row of pictures; returns where it ends."""
     for left, picture in zip(lefts, pictures, strict=True):
-        draw_picture(canvas.axes(left, top, cell, cell), picture)
+        draw_picture(canvas.frame(left, top, cell, cell), picture)
     return top + cell
 
 
@@ -186,7 +201,7 @@ def _width_of_words(group: PanelGroup) -> float:
         + text_width(_beyond(row), SMALL_PT)
         for row in group.rows
     ]
-    bar = text_width(typeset(group.quantity), TEXT_PT) + BAR_GAP + BAR_WIDTH + BAR_INSET + 2 * MARGIN
+    bar = text_width(typeset(_bar_words(group)), TEXT_PT) + BAR_GAP + BAR_WIDTH + BAR_INSET + 2 * MARGIN
     heads = [text_width(typeset(block.heading), HEADING_PT) + 2 * MARGIN + 0.24 for block in group.blocks]
     return max(bar, *needed, *heads)
 
@@ -273,6 +288,11 @@ def _shortened(words: str, room: float) -> str:
     return typeset(" ".join([*kept, "..."]))
 
 
+def _bar_words(group: PanelGroup) -> str:
+    """What the colour bar says at its left; an overlay has two rows of colours."""
+    return f"{group.quantity}, on white and on black" if group.scale == "overlay" else group.quantity
+
+
 def _overlay_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
     """The colours over a white stroke, and below over the black ground."""
     left = canvas.width - MARGIN - BAR_INSET - BAR_WIDTH
@@ -285,8 +305,8 @@ def _overlay_bar(canvas: Canvas, group: PanelGroup, top: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: typeset(f"{value:g}")))
     axes.tick_params(pad=1.5)
-    words = f"{group.quantity}, on white and on black"
-    canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, typeset(words), size=TEXT_PT, align="right")
+    words = typeset(_bar_words(group))
+    canvas.text(left - BAR_GAP, top + 0.30 + BAR_HEIGHT - 0.03, words, size=TEXT_PT, align="right")
 
 
 def signed_bar(canvas: Canvas, limit: float, quantity: str, top: float) -> None:

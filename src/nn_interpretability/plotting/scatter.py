@@ -60,7 +60,7 @@ def draw_scatter(scatter: PassScatter) -> Figure:
     top += GAP - HEAD
     for sample in range(samples):
         middle = left + (sample + 0.5) * step
-        draw_picture(canvas.axes(middle - picture / 2, top, picture, picture), scatter.pictures[sample])
+        draw_picture(canvas.frame(middle - picture / 2, top, picture, picture), scatter.pictures[sample])
         _words(canvas, scatter, sample, (middle, step), top + picture)
     for number, words in enumerate(("angle" if scatter.turned else "picture", "seen", "second", "disagree")):
         canvas.text(MARGIN, top + picture + (number + 1) * LINE + 0.04, words, size=SMALL_PT, color=MUTED)

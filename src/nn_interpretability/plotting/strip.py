@@ -38,9 +38,9 @@ def draw_strip(strip: OcclusionStrip) -> Figure:
         if wrong:
             words = rf"$\mathit{{p}}_{{{int(strip.seen[place])}}}$ {percent(strip.seen_share[place])}"
             canvas.text(left + cell / 2, top - 0.10, words, size=SMALL_PT, color=INK, align="center")
-        draw_picture(canvas.axes(left, top, cell, cell), picture)
+        draw_picture(canvas.frame(left, top, cell, cell), picture)
     top = MARGIN + rows * (COLUMN_HEAD + cell) + 0.3 + 2 * ROW_HEAD
-    draw_picture(canvas.axes(MARGIN, top, MAP, MAP), strip.picture)
+    draw_picture(canvas.frame(MARGIN, top, MAP, MAP), strip.picture)
     canvas.text(MARGIN, top - ROW_HEAD - 0.05, "The picture", size=HEADING_PT)
     canvas.text(
         MARGIN, top - 0.12, rf"$\mathit{{p}}_{{{strip.label}}}$ {percent(strip.whole)}", size=SMALL_PT, color=MUTED
@@ -49,7 +49,7 @@ def draw_strip(strip: OcclusionStrip) -> Figure:
         left = MARGIN + number * (MAP + MAP_GAP)
         canvas.text(left, top - ROW_HEAD - 0.05, typeset(each.heading), size=HEADING_PT)
         canvas.text(left, top - 0.12, typeset(each.detail), size=SMALL_PT, color=MUTED)
-        draw_map(canvas.axes(left, top, MAP, MAP), each.values, strip.limit)
+        draw_map(canvas.frame(left, top, MAP, MAP), each.values, strip.limit)
     signed_bar(canvas, strip.limit, strip.quantity, top + MAP)
     return canvas.figure
 

@@ -56,7 +56,7 @@ def draw_curve(curve: EvidenceCurve) -> Figure:
         for place, picture in enumerate(curve.pictures):
             cell = 0.94 * step
             x = left + place * step + (step - cell) / 2
-            draw_picture(canvas.axes(x, top + PANEL + STRIP, cell, cell), picture)
+            draw_picture(canvas.frame(x, top + PANEL + STRIP, cell, cell), picture)
             canvas.text(
                 x + cell / 2,
                 top + PANEL + STRIP + step + 0.28,

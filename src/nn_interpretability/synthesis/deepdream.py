@@ -6,7 +6,7 @@ Mordvintsev, Olah, Tyka 2015, Inceptionism: going deeper into neural networks.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from nn_interpretability.synthesis.checks import (
 )
 from nn_interpretability.synthesis.dream_state import Checkpoint, key_of
 from nn_interpretability.synthesis.octaves import Size, checked_octaves, octave_size, resized
-from nn_interpretability.synthesis.tiles import narrowest, tiles
+from nn_interpretability.synthesis.tiles import Span, narrowest, tiles
 
 _NOISE, _ROLL = 0, 1  # which random operation a number belongs to
 
@@ -257,7 +257,7 @@ class DeepDream:
         gradient = torch.zeros_like(x)
         activation = torch.zeros(len(x), dtype=torch.float64)
         density = None
-        for rows, columns in tiles(height, width, self.tile or max(height, width), self.overlap):
+        for rows, columns in self._cut(height, width):
             seen = x[..., rows.seen, columns.seen].detach().clone().requires_grad_(True)
             with torch.enable_grad():
                 units = self._units(output_of(self.model, self.layer, seen.clone()))
@@ -272,6 +272,10 @@ class DeepDream:
             root = x.double().square().mean(dim=(1, 2, 3), keepdim=True).sqrt().to(x.dtype)
             gradient -= self.penalty * x / (root * x[0].numel()).clamp_min(torch.finfo(x.dtype).tiny)
         return gradient, activation
+
+    def _cut(self, height: int, width: int) -> Iterable[tuple[Span, Span]]:
+        """The tiles of a picture of this size, in the order in which the model sees them."""
+        return tiles(height, width, self.tile or max(height, width), self.overlap)
 
     def _units(self, output: Tensor) -> Tensor:
         """The chosen channels of a layer's output, shape (pictures, channels, positions)."""

@@ -7,11 +7,20 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from itertools import islice
 
 GIGABYTE = 1e9
 
 
-def peak_of_a_step(width: int, height: int, tile: int, layer: str = "25", octaves: tuple[int, ...] = (0,)) -> float:
+def peak_of_a_step(
+    width: int,
+    height: int,
+    tile: int,
+    layer: str = "25",
+    octaves: tuple[int, ...] = (0,),
+    first_tiles: int | None = None,
+) -> float:
     """Peak resident memory, in units of 10**9 bytes, of one step of DeepDream with VGG16; random weights suffice.
 
     Parameters
@@ -24,15 +33,24 @@ def peak_of_a_step(width: int, height: int, tile: int, layer: str = "25", octave
         Of VGG16's ``features``.
     octaves
         Exponents of 1.5; one step in each.
+    first_tiles
+        How many tiles of each step to compute; all if None. The memory of a tile is given back before the next one,
+        so those of a row have the peak of all but for a few per cent, in a fraction of the time.
     """
-    return measured_step(width, height, tile, layer, octaves)["peak"]
+    return measured_step(width, height, tile, layer, octaves, first_tiles)["peak"]
 
 
 def measured_step(
-    width: int, height: int, tile: int, layer: str = "25", octaves: tuple[int, ...] = (0,)
+    width: int,
+    height: int,
+    tile: int,
+    layer: str = "25",
+    octaves: tuple[int, ...] = (0,),
+    first_tiles: int | None = None,
 ) -> dict[str, float]:
     """The same as ``peak``, with the number of ``tiles``, the memory ``before``, and the ``seconds`` of all steps."""
-    settings = {"width": width, "height": height, "tile": tile, "layer": layer, "octaves": list(octaves)}
+    sizes = {"width": width, "height": height, "tile": tile}
+    settings = {**sizes, "layer": layer, "octaves": list(octaves), "first_tiles": first_tiles}
     code = f"from {__name__} import step_here; step_here({json.dumps(settings)!r})"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     said = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
@@ -49,13 +67,19 @@ def step_here(settings_json: str) -> None:
     from torchvision.models.vgg import cfgs, make_layers  # isort: skip
 
     from nn_interpretability.synthesis.deepdream import DeepDream
-    from nn_interpretability.synthesis.tiles import tiles
+    from nn_interpretability.synthesis.tiles import Span, tiles
+
+    class FirstTiles(DeepDream):
+        """Takes steps with the gradient of the first tiles alone."""
+
+        def _cut(self, height: int, width: int) -> Iterable[tuple[Span, Span]]:
+            return islice(super()._cut(height, width), settings["first_tiles"])
 
     torch.manual_seed(0)
     width, height, tile = settings["width"], settings["height"], settings["tile"]
     model = make_layers(cfgs["D"], batch_norm=False)  # the features of VGG16; its classifier never runs
     before = _gigabytes()
-    dream = DeepDream(model, layer=settings["layer"], octaves=settings["octaves"], steps=1, tile=tile, overlap=0)
+    dream = FirstTiles(model, layer=settings["layer"], octaves=settings["octaves"], steps=1, tile=tile, overlap=0)
     photograph = torch.rand(3, height, width)
     begin = time.perf_counter()
     dream.synthesize(photograph)
