@@ -11,7 +11,8 @@ from nn_interpretability.claims.resampled import (
     spearman_estimate,
     weighted_ranks,
 )
-from nn_interpretability.claims.statistics import auroc, mean_estimate, resampling_counts
+from nn_interpretability.claims.statistics import mean_estimate, resampling_counts
+from nn_interpretability.uncertainty.auroc import area
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
@@ -74,10 +75,10 @@ def test_aurocs_of_resampled_samples() -> None:
     scores = rng.integers(0, 4, size=positive.shape) + positive
     found = auroc_estimate(scores, positive, draws=30)
     rows, columns = resampling_counts((2, 15), 0, 30)
-    assert found.value == pytest.approx(np.mean([auroc(scores[s], positive[s]) for s in range(2)]))
+    assert found.value == pytest.approx(np.mean([area(scores[s], positive[s]) for s in range(2)]))
     for d in range(30):
         chosen = np.repeat(np.arange(15), columns[d].astype(int))
-        twin = [auroc(scores[s, chosen], positive[s, chosen]) for s in range(2)]
+        twin = [area(scores[s, chosen], positive[s, chosen]) for s in range(2)]
         assert found.draws[d] == pytest.approx(sum(rows[d, s] / 2 * twin[s] for s in range(2)), abs=1e-12)
 
 

@@ -11,7 +11,6 @@ from nn_interpretability.claims.rules import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from nn_interpretability.claims.samples import stratified
 from nn_interpretability.claims.statistics import (
     Estimate,
-    auroc,
     estimate,
     holm,
     mean_estimate,
@@ -63,11 +62,6 @@ def test_partial_correlation_is_that_of_the_residuals() -> None:
     rows = [torch.tensor(x)[None] for x in (a, b, given)]
     assert float(partial_rank_correlations(*rows)) == pytest.approx(expected)
     assert float(partial_rank_correlations(rows[0], rows[2], rows[2])) == 0
-
-
-def test_auroc_counts_pairs() -> None:
-    assert auroc([1, 2, 2, 3], [False, False, True, True]) == pytest.approx(3.5 / 4)
-    assert auroc([1, 2], [True, True]) is None
 
 
 def test_pictures_are_taken_in_turn_of_their_classes() -> None:

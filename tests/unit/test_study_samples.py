@@ -24,7 +24,6 @@ from nn_interpretability.study.sample_gallery import sample_gallery
 from nn_interpretability.study.samples import (
     CHAIN_STEPS,
     accepted,
-    auroc,
     chains_from_noise,
     not_digits,
     quality,
@@ -163,14 +162,6 @@ def test_quality_of_known_samples():
 def test_nothing_is_accepted_of_nothing():
     assert accepted(np.zeros((0, 10)), 0.9) == 0
     assert accepted(np.array([[0.9, 0.1]]), 0.9) == 0  # more than, not as much as
-
-
-def test_auroc_counts_pairs():
-    generator = np.random.default_rng(0)
-    one, other = generator.integers(0, 9, 40).astype(float), generator.integers(3, 12, 30).astype(float)
-    pairs = [1.0 if b > a else 0.5 if a == b else 0.0 for a in one for b in other]
-    assert auroc(one, other) == pytest.approx(sum(pairs) / len(pairs))
-    assert auroc(np.zeros(3), np.ones(2)) == 1
 
 
 def test_not_digits_keep_what_they_should():

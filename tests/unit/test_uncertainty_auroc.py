@@ -11,7 +11,18 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.uncertainty.auroc import auroc
+from nn_interpretability.uncertainty.auroc import area, auroc
+
+
+def test_the_area_counts_pairs():
+    generator = np.random.default_rng(0)
+    one, other = generator.integers(0, 9, 40).astype(float), generator.integers(3, 12, 30).astype(float)
+    pairs = [1.0 if b > a else 0.5 if a == b else 0.0 for a in one for b in other]
+    together, asked = np.concatenate([one, other]), np.arange(70) >= 40
+    assert area(together, asked) == pytest.approx(sum(pairs) / len(pairs), rel=1e-14)
+    assert area(together.reshape(7, 10), asked.reshape(7, 10)) == area(together, asked)
+    assert area([0.0, 0.0, 1.0], [False, False, True]) == 1
+    assert area([1, 2], [True, True]) is None
 
 
 def test_areas_by_hand():

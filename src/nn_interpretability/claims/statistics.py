@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 FloatArray = NDArray[np.float64]
 Statistic = Callable[[FloatArray], float]
@@ -104,15 +103,6 @@ def holm(p_values: ArrayLike) -> FloatArray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1)
     return adjusted
-
-
-def auroc(scores: ArrayLike, positive: ArrayLike) -> float | None:
-    """Chance that a positive scores above a negative, ties counted one half; None without one or the other."""
-    s, asked = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(positive, dtype=bool).ravel()
-    n, m = int(asked.sum()), int((~asked).sum())
-    if not n or not m:
-        return None
-    return float((stats.rankdata(s)[asked].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def _table(values: ArrayLike) -> FloatArray:

@@ -2,7 +2,7 @@ r"""The table of every printed number: a heading for each place, a row for each 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nn_interpretability.reporting.tex import escape, number
@@ -38,8 +38,30 @@ def replication_table(verdicts: Verdicts) -> str:
         several = len({row["row"] for row in rows}) > 1
         lines += [r"\addlinespace"] if place else []
         lines.append(_heading(table) + r" \\*")
-        lines += [" & ".join(_cells(row, several=several)) + r" \\" for row in rows]
+        alone = [row for row in rows if _is_compared(row)]
+        lines += [" & ".join(_cells(row, several=several)) + r" \\" for row in alone]
+        lines += _together([row for row in rows if not _is_compared(row)], several=several)
     return "\n".join([*lines, r"\bottomrule", r"\end{longtable}"]) + "\n"
+
+
+def _is_compared(row: Mapping[str, Any]) -> bool:
+    """Whether there is anything beside what was printed."""
+    return row["verdict"] != _NOT_RUN or row["test"] is not None or row["replicated"] is not None
+
+
+def _together(rows: Sequence[Mapping[str, Any]], *, several: bool) -> list[str]:
+    """All that was printed and not run, in one paragraph: a row for each would be pages of dashes."""
+    if not rows:
+        return []
+    printed = (f"{escape(_label(row, several=several))}: {_number(row['printed'])}" for row in rows)
+    return [_paragraph(f"Not run: {'; '.join(printed)}.", indent=True) + r" \\"]
+
+
+def _paragraph(words: str, *, indent: bool = False) -> str:
+    """Words over all columns."""
+    margin = r"@{\quad}" if indent else "@{}"
+    width = r"p{\dimexpr\linewidth-2em\relax}" if indent else r"p{\dimexpr\linewidth-1em\relax}"
+    return rf"\multicolumn{{6}}{{{margin}>{{\raggedright\arraybackslash}}{width}@{{}}}}{{{words}}}"
 
 
 def _heading(table: Mapping[str, Any]) -> str:
@@ -47,9 +69,7 @@ def _heading(table: Mapping[str, Any]) -> str:
     unit = f" ({table['unit']})" if table["unit"] else ""
     told = [f"{table['quantity']}{unit}", table["really"], _compared(table)]
     words = "; ".join(escape(part) for part in told if part)
-    width = r"p{\dimexpr\linewidth-1em\relax}"
-    start = rf"\multicolumn{{6}}{{@{{}}>{{\raggedright\arraybackslash}}{width}@{{}}}}"
-    return rf"{start}{{\textbf{{{escape(table['place'])}}}: {words}.}}"
+    return _paragraph(rf"\textbf{{{escape(table['place'])}}}: {words}.")
 
 
 def _compared(table: Mapping[str, Any]) -> str:
@@ -63,16 +83,21 @@ def _compared(table: Mapping[str, Any]) -> str:
 
 def _cells(row: Mapping[str, Any], *, several: bool) -> list[str]:
     decimals = len(row["printed"].partition(".")[2])
-    label = row["row"].replace("_", " ") + (", " if several and row["column"] else " ") + row["column"]
     verdict = {_FAILED: r"\textbf{not reproduced}"}.get(row["verdict"], escape(row["verdict"]))
     return [
-        escape(label.strip()),
+        escape(_label(row, several=several)),
         _number(row["printed"]),
         _interval(row["reproduced"], decimals),
         verdict,
         NONE if row["test"] is None else _fixed(row["test"], decimals),
         _interval(row["replicated"], decimals),
     ]
+
+
+def _label(row: Mapping[str, Any], *, several: bool) -> str:
+    """Names of the row and of the column, as far as it has them."""
+    name, column = str(row["row"]).replace("_", " "), str(row["column"])
+    return (name + (", " if several and column else " ") + column).strip()
 
 
 def _interval(found: Mapping[str, float] | None, decimals: int) -> str:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from scipy.stats import mannwhitneyu
 from torch import Tensor, nn
 
 from nn_interpretability.data.digits import load
@@ -34,6 +33,7 @@ from nn_interpretability.study.numbers import Numbers, entry
 from nn_interpretability.training.contrastive_divergence import reconstruction_error
 from nn_interpretability.training.generative import CLASSES, load_generative_model
 from nn_interpretability.training.loop import Progress, logits_of, resolve_device
+from nn_interpretability.uncertainty.auroc import area
 
 SCHEMA = "samples/1"
 #: After how many Gibbs steps a chain is shown; the last is where samples are taken.
@@ -244,11 +244,6 @@ def not_digits(test: Tensor, random: torch.Generator) -> dict[str, Tensor]:
     }
 
 
-def auroc(negative: FloatArray, positive: FloatArray) -> float:
-    """Probability that a value of ``positive`` is above one of ``negative``, ties counting half."""
-    return float(mannwhitneyu(positive, negative).statistic) / (len(negative) * len(positive))
-
-
 @torch.no_grad()
 def density_quality(rbm: GaussianRBM, test: Tensor, random: torch.Generator) -> dict[str, float]:
     """Measure an RBM as a density of digits.
@@ -262,7 +257,10 @@ def density_quality(rbm: GaussianRBM, test: Tensor, random: torch.Generator) -> 
     real = rbm.free_energy(test).double().cpu().numpy()
     found = {"reconstruction_error": float(reconstruction_error(rbm, test).double().mean())}
     for name, images in not_digits(test, random).items():
-        found[f"auroc.{name}"] = auroc(real, rbm.free_energy(images).double().cpu().numpy())
+        energies = np.concatenate([real, rbm.free_energy(images).double().cpu().numpy()])
+        told_apart = area(energies, np.arange(len(energies)) >= len(real))
+        assert told_apart is not None  # there are pictures of both kinds
+        found[f"auroc.{name}"] = told_apart
     return found
 
 

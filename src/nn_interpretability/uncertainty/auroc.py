@@ -10,6 +10,7 @@ that are drawn at random, one asked for, one not:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,28 @@ class Area:
     value: float
     low: float
     high: float
+
+
+def area(scores: ArrayLike, asked: ArrayLike) -> float | None:
+    """The area alone, without its interval.
+
+    Parameters
+    ----------
+    scores
+        Finite, of any shape; ties count one half.
+    asked
+        Which of them are asked for, bool, of the same shape.
+
+    Returns
+    -------
+    float or None
+        None if all are asked for, or none is.
+    """
+    values, wanted = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(asked, dtype=bool).ravel()
+    if wanted.all() or not wanted.any():
+        return None
+    _, place = np.unique(values, return_inverse=True)
+    return float(_areas(*_groups(place, wanted))[0])
 
 
 def auroc(
@@ -87,11 +110,16 @@ def auroc(
     if wanted.all() or not wanted.any():
         return None
     _, place = np.unique(values, return_inverse=True)
-    size = int(place.max()) + 1
-    found = _areas(*(np.bincount(place[each], minlength=size)[None] for each in (wanted, ~wanted)))
-    drawn = _resampled(place[wanted], place[~wanted], size, seed, resamples)
+    found = _areas(*_groups(place, wanted))
+    drawn = _resampled(place[wanted], place[~wanted], int(place.max()) + 1, seed, resamples)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Area(float(found[0]), float(low), float(high))
+
+
+def _groups(place: Counts, wanted: NDArray[np.bool_]) -> Iterator[Counts]:
+    """How many asked for, and how many not, are at each place in the order of scores, ``(1, places)`` each."""
+    size = int(place.max()) + 1
+    return (np.bincount(place[each], minlength=size)[None] for each in (wanted, ~wanted))
 
 
 def _resampled(positive: Counts, negative: Counts, size: int, seed: int, resamples: int) -> Floats:

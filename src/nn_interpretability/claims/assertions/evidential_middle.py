@@ -13,8 +13,9 @@ from nn_interpretability.claims.ones import ONE, turned_from_upright
 from nn_interpretability.claims.peaks import peak_in_middle, peak_place
 from nn_interpretability.claims.rules import Rule
 from nn_interpretability.claims.samples import Measured, values_of
-from nn_interpretability.claims.statistics import auroc, mean_estimate
+from nn_interpretability.claims.statistics import mean_estimate
 from nn_interpretability.storage.hdf5 import Array
+from nn_interpretability.uncertainty.auroc import area
 from nn_interpretability.uncertainty.evidential import opinion
 
 NETWORK, OTHERS = "evidential_cnn", ("evidential_kl_01", "evidential_kl_0")
@@ -80,6 +81,6 @@ def _auroc_for_errors(measured: Measured, name: str) -> float | None:
     if f"{name}_wrong" not in measured:
         return None
     u, wrong = (values_of(measured, f"{name}_{what}") for what in ("uncertainty", "wrong"))
-    areas = [auroc(*each) for each in zip(u, wrong, strict=True)]
-    known = [area for area in areas if area is not None]
+    areas = [area(*each) for each in zip(u, wrong, strict=True)]
+    known = [each for each in areas if each is not None]
     return float(np.mean(known)) if known else None
