@@ -27,7 +27,7 @@ snakemake = $(in_venv) snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores 
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
 run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
 
-.PHONY: help report report-html draft smoke test test-all test-cluster check docs clean
+.PHONY: help report report-html draft smoke test test-all test-cluster coverage check docs clean
 .PHONY: environment test-environment latex latex-if-possible
 
 help: ## print this list
@@ -61,6 +61,10 @@ test-all: latex-if-possible test-environment ## the same and the slow tests: kil
 	@$(run_checks); \
 	$(in_venv) NN_INTERPRETABILITY_TEST_ALL=1 python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=20 -m 'slow or not slow' $(ARGS) || status=1; \
 	exit $$status
+
+coverage: latex-if-possible test-environment ## the tests once more, and which lines none of them runs: build/coverage/index.html
+	@mkdir -p build/coverage
+	@$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
 
 test-cluster: test-environment ## the workflow on a Slurm of one node, started for the tests and removed (root, Debian)
 	@$(in_venv) python tools/slurm_cluster.py run python -m pytest tests/cluster --durations=10 $(ARGS)

@@ -69,5 +69,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the long tests first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("smoke") is None)
+    """Start the files with long tests first, so that no worker is left alone with one at the end."""
+    smoke, slow = ({item.path for item in items if item.get_closest_marker(mark)} for mark in ("smoke", "slow"))
+    items.sort(key=lambda item: (item.path not in smoke, item.path not in slow))

@@ -141,9 +141,20 @@ class Run:
         words += ["--slurm-status-command", status, "--slurm-init-seconds-before-status-checks", "1"]
         return [*words, "--latency-wait", "10", *options, "--", *targets]
 
+    def generic_words(self, *targets: str) -> list[str]:
+        """Return the call of Snakemake that runs jobs through the generic executor, which knows nothing of Slurm."""
+        profile = self.checkout / "profiles" / "cluster-generic"
+        words = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
+        words += ["--workflow-profile", str(profile), "--configfile", str(STUDY), "--config", "device=auto"]
+        words += ["--default-resources", "gpu=0", "mem_mb=1000", "runtime=20", "--seconds-between-status-checks", "1"]
+        return [*words, "--cluster-generic-status-cmd", str(profile / "status.sh"), "--", *targets]
+
     def run(self, *targets: str, **options: str) -> subprocess.CompletedProcess[str]:
         """Run and wait."""
-        words = self.words(*targets, **options)
+        return self.told(self.words(*targets, **options))
+
+    def told(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+        """Call a program in the folder."""
         return subprocess.run(
             words,
             cwd=self.folder,

@@ -118,3 +118,13 @@ def test_a_cluster_without_accounting_is_not_asked_through_accounting(copy: Run)
     assert "slurm-status-command: squeue" in told.stderr
     assert "Traceback" not in told.stderr
     assert jobs(copy.folder) == []
+
+
+def test_the_generic_executor_does_the_same(copy: Run, local: dict[str, str | None]) -> None:
+    copy.forget(*MODEL, *CHUNKS)
+    told = copy.told(copy.generic_words(*(f"results/{name}" for name in (MODEL[0], *CHUNKS))))
+    assert told.returncode == 0, told.stderr
+    ran = jobs(copy.folder)
+    assert [job.state for job in ran] == ["COMPLETED"] * 3
+    assert {job.gpus for job in ran} == {1}
+    assert digests(copy.results) == local
