@@ -56,7 +56,9 @@ class Frame:
         frame = Rectangle((left, top), width, height, fill=False, edgecolor=FRAME, linewidth=0.4, zorder=2.5)
         self.axes.add_patch(frame)
         extent = (left, left + width, top + height, top)
-        return self.axes.imshow(X, extent=extent, aspect="auto", **settings)
+        image = self.axes.imshow(X, extent=extent, aspect="auto", **settings)
+        image.set_clip_path(frame)  # PDF viewers fill each dot of the screen that an image touches
+        return image
 
 
 def magnify(image: FloatArray, factor: int | None = None) -> FloatArray:
