@@ -94,6 +94,14 @@ def test_everything_is_there(finished: Finished) -> None:
     assert {f"{name}.sha256" for name in wanted} <= there.keys()
 
 
+def test_the_html_report_has_all_categories_and_no_complaints(finished: Finished) -> None:
+    with zipfile.ZipFile(finished.results / "report" / "report.zip") as packed:
+        page = packed.read("report/report.html").decode("utf-8")
+    assert "System Message" not in page  # what docutils writes into a text that it cannot read
+    for category in ("Data", "Models", "Measurements", "Claims", "Figures, lrp"):
+        assert f'"{category}": {{"Other": ' in page
+
+
 def test_nothing_is_wrong_with_it(finished: Finished) -> None:
     assert verify(finished.results) == []
 

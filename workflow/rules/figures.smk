@@ -40,7 +40,7 @@ for section, names in SECTIONS.items():
                 report(
                     FIGURE.format(figure=name, kind="png"),
                     caption="../report/figure.rst",
-                    category=f"Figures: {section.replace('_', ' ')}",
+                    category=f"Figures, {section.replace('_', ' ')}",
                     labels={"figure": figure_title(name), **labels_of(config, name)},
                 )
                 for name in names

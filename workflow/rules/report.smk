@@ -148,6 +148,7 @@ rule report_html:
         rules.models.input,
         rules.generators.input,
         rules.metrics.input,
+        rules.claims.input,
     output:
         zip="<results>/report/report.zip",
     log:
@@ -160,7 +161,7 @@ rule report_html:
     params:
         code=code_digest("nn_interpretability.reporting.html"),
         config=config,
-        targets=["figures", "models", "generators", "metrics"],
+        targets=["figures", "models", "generators", "metrics", *(["claims"] if CLAIM_GROUPS else [])],
     script:
         "../../scripts/report_html.py"
 
