@@ -8,6 +8,7 @@ import pytest
 from workflow_runs import REPOSITORY
 
 from nn_interpretability.reporting.figure_list import beginning, listed, write_figure_list
+from nn_interpretability.reporting.pdf import own_pages
 from nn_interpretability.reporting.sources import mentions
 
 
@@ -54,3 +55,10 @@ def test_numbers_are_those_of_the_study_or_references(tmp_path: Path) -> None:
     text = (tmp_path / "figure_list.tex").read_text(encoding="utf-8")
     assert "\\listedfigure{\\hyperlink{figure:fig08}}{8}{Both of them together}{page:fig08}" in text
     assert "\\listedfigure{\\hyperref[fig:14]}{\\ref{fig:14}}{Drawn in the text}{fig:14}" in text
+
+
+def test_a_configuration_s_own_figures_are_listed_once_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "main.tex").write_text("\\input{own_figures}\n", encoding="utf-8")
+    assert list(listed(tmp_path)) == []
+    (tmp_path / "own_figures.tex").write_text(own_pages({"mine": "Maps of birds. More."}), encoding="utf-8")
+    assert list(listed(tmp_path)) == [("mine", "\\ref{fig:mine}", "Maps of birds")]

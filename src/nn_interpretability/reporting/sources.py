@@ -72,6 +72,8 @@ def without_comments(text: str) -> str:
 def pages(folder: Path | str) -> list[str]:
     """Files of the report in the order of the text: ``main.tex`` and what it includes, as paths below the folder.
 
+    Files that the workflow writes are among them where they are there: while the PDF is built.
+
     Raises
     ------
     ConfigError
@@ -86,8 +88,8 @@ def pages(folder: Path | str) -> list[str]:
             path = each.name if each.name.endswith(".tex") else f"{each.name}.tex"
             if each.name not in GENERATED and not Path(folder, path).is_file():
                 raise ConfigError(f"{Path(folder, each.file)}:{each.line}: \\input{{{each.name}}}: there is no {path}.")
-        names = [each.name.removesuffix(".tex") for each in included if each.name not in GENERATED]
-        waiting = [f"{name}.tex" for name in names] + waiting
+        names = [f"{each.name.removesuffix('.tex')}.tex" for each in included]
+        waiting = [name for name in names if Path(folder, name).is_file()] + waiting
     return found
 
 
