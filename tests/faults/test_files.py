@@ -85,7 +85,7 @@ def test_verify_has_a_sentence_for_any_damage_and_writes_nothing_elsewhere(count
         sidecar_of(path).write_bytes(mutated(sidecar, rng) if kind < 0.2 else sidecar)
         if kind > 0.5:
             sidecar_of(path).write_text(f"{digest_of(path)}  {name}\n")
-        problems = verify(results)
+        problems = verify(results, patience_s=5)
         assert path.read_bytes() == spoilt
         assert all(problem.path == path and problem.what and problem.advice for problem in problems)
         assert len(problems) == 1 or kind > 0.5 or spoilt == whole

@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from workflow_runs import STUDY, command, environment, snapshot
+from workflow_runs import STUDY, command, environment, run, snapshot
 
 from nn_interpretability.cli import main
 from nn_interpretability.storage.lock import RunLock
@@ -290,12 +289,15 @@ def test_read_only_results_are_said_and_stay(copy: Small, undisturbed: Small, li
 
 def test_a_new_configuration_trains_again(copy: Small) -> None:
     """Weights of an older configuration are not used for a new one."""
-    words = copy.words()
-    at = words.index("--")
-    changed = [*words[: at - 1], words[at - 1], "models={cnn: {epochs: 2}}", "--dry-run", *words[at:]]
-    told = subprocess.run(
-        changed, cwd=copy.folder, env=environment(copy.checkout), capture_output=True, text=True, check=False
-    )
+    assert "train_model" not in planned(copy, CONFIG)
+    changed = copy.folder / "changed.yaml"
+    changed.write_text(CONFIG.read_text(encoding="utf-8").replace("epochs: 1", "epochs: 2"), encoding="utf-8")
+    assert "train_model" in planned(copy, changed)
+
+
+def planned(small: Small, config: Path) -> str:
+    """What a dry run would run."""
+    settings = ("--config", f"results={RESULTS}", "--dry-run", "--", *TARGETS)
+    told = run(small.folder, *settings, checkout=small.checkout, configs=(STUDY, config))
     assert told.returncode == 0, told.stderr
-    assert "train_model" in told.stdout
-    assert sys.executable in words
+    return told.stdout

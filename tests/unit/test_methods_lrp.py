@@ -108,6 +108,21 @@ def test_presets() -> None:
 
 
 @pytest.mark.parametrize(
+    ("preset", "conv2", "rms"),
+    [
+        ("small_cnn", {"rule": "alpha_beta", "alpha": 1, "beta": 0}, 0.1),
+        ("montavon2019", {"rule": "gamma", "gamma": 0.25}, 0.25),
+    ],
+)
+def test_presets_have_the_published_parameters(preset: str, conv2: dict[str, Any], rms: float) -> None:
+    model = nets.small_cnn(study=False)
+    epsilon = {"rule": "epsilon", "epsilon": {"rms": rms}}
+    written = {"features.conv1": "z_box", "features.conv2": conv2, "classifier.fc1": epsilon, "classifier.fc2": "0"}
+    expected, found = (LRP(model, composite=each, input_bounds=(0, 1)) for each in (written, preset))
+    assert torch.equal(found.interpret(IMAGES, 1).values, expected.interpret(IMAGES, 1).values)
+
+
+@pytest.mark.parametrize(
     ("count", "expected"),
     [
         (1, ["0"]),

@@ -6,11 +6,12 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nn_interpretability.storage import product
+from nn_interpretability.storage.apart import PATIENCE_S, Apart, cannot_be_read
 from nn_interpretability.storage.lock import RunLock
 
 __all__ = ["SCHEMAS", "Problem", "verify"]
@@ -59,7 +60,7 @@ class Problem:
         return f"{self.path}: {self.what}; {self.advice}."
 
 
-def verify(results: Path | str, *, set_aside: bool = False) -> list[Problem]:
+def verify(results: Path | str, *, set_aside: bool = False, patience_s: float = PATIENCE_S) -> list[Problem]:
     """Check all products of a results folder, changing nothing unless asked to.
 
     A product is a file with a digest beside it, or one whose suffix says so (``.h5 .json .csv .safetensors
@@ -72,6 +73,9 @@ def verify(results: Path | str, *, set_aside: bool = False) -> list[Problem]:
     set_aside : bool, optional
         Rename each broken product to ``<name>.broken`` and remove its digest, so that the next run makes it
         again.
+    patience_s : float, optional
+        Seconds after which an HDF5 file, a small one, is given up that cannot be read to its end; a large one has
+        more.
 
     Returns
     -------
@@ -89,9 +93,16 @@ def verify(results: Path | str, *, set_aside: bool = False) -> list[Problem]:
     if not results.is_dir():
         raise NotADirectoryError(f"{results} is not a folder; give the results folder of a run.")
     if not set_aside:
-        return [problem for path in _products(results) if (problem := _problem(path))]
+        return _problems(results, patience_s)
     with RunLock().acquire(results):
-        return [_set_aside(problem) for path in _products(results) if (problem := _problem(path))]
+        return [_set_aside(problem) for problem in _problems(results, patience_s)]
+
+
+def _problems(results: Path, patience_s: float) -> list[Problem]:
+    # The HDF5 library loops for ever over some damaged files, and no error ends that.
+    with Apart(__name__, "faults_of_hdf5", patience_s=patience_s) as apart:
+        checks = {**_CHECKS, ".h5": apart.faults}
+        return [problem for path in _products(results) if (problem := _problem(path, checks))]
 
 
 def _products(results: Path) -> list[Path]:
@@ -104,12 +115,12 @@ def _products(results: Path) -> list[Path]:
                 continue
             if path.suffix == ".sha256":
                 found.add(path.with_suffix(""))
-            elif path.suffix in _CHECKS:
+            elif path.suffix in {*_CHECKS, ".h5"}:
                 found.add(path)
     return sorted(found)
 
 
-def _problem(path: Path) -> Problem | None:
+def _problem(path: Path, checks: Mapping[str, Callable[[Path], Iterable[str]]]) -> Problem | None:
     expected = product.recorded_digest(path)
     if not path.is_file():
         return Problem(path, "is missing, but its digest is there", _MAKE_AGAIN)
@@ -118,11 +129,11 @@ def _problem(path: Path) -> Problem | None:
     found = product.digest_of(path)
     if found != expected:
         return Problem(path, f"was damaged or changed (expected SHA-256 {expected}, found {found})", _MAKE_AGAIN)
-    check = _CHECKS.get(path.suffix)
+    check = checks.get(path.suffix)
     try:
         faults = list(check(path)) if check else []
     except Exception as error:  # noqa: BLE001  whatever a reader raises, the file cannot be read
-        faults = [f"cannot be read ({type(error).__name__}: {error})"]
+        faults = [cannot_be_read(error)]
     return Problem(path, faults[0], _MAKE_AGAIN) if faults else None
 
 
@@ -133,7 +144,8 @@ def _set_aside(problem: Problem) -> Problem:
     return Problem(problem.path, problem.what, f"{done}; {problem.advice}")
 
 
-def _faults_of_hdf5(path: Path) -> Iterator[str]:
+def faults_of_hdf5(path: Path) -> Iterator[str]:
+    """What is wrong with an HDF5 file whose digest is right: its schema, or numbers that are none."""
     from nn_interpretability.storage.hdf5 import first_non_finite, read_hdf5
 
     content = read_hdf5(path)
@@ -208,7 +220,6 @@ def _faults_of_text(path: Path) -> Iterator[str]:
 
 
 _CHECKS: dict[str, Callable[[Path], Iterator[str]]] = {
-    ".h5": _faults_of_hdf5,
     ".json": _faults_of_json,
     ".csv": _faults_of_csv,
     ".safetensors": _faults_of_safetensors,
