@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from devices import settings_kept
 
 from nn_interpretability.config.devices import (
     PRETEND_VARIABLE,
@@ -49,7 +50,24 @@ def test_a_pretence_says_how_many(monkeypatch: pytest.MonkeyPatch, pretended: st
 )
 def test_what_a_job_uses(monkeypatch: pytest.MonkeyPatch, device: str, granted: int, sees_gpu: bool, used: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: sees_gpu)
-    assert granted_device(device, granted) == used
+    with settings_kept():
+        assert granted_device(device, granted) == used
+
+
+def test_a_job_on_a_gpu_computes_in_full_precision_and_the_same_bits_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    with settings_kept():
+        matmul.allow_tf32 = cudnn.allow_tf32 = cudnn.benchmark = True
+        cudnn.deterministic = False
+        granted_device("auto", 1)
+        assert not matmul.allow_tf32
+        assert not cudnn.allow_tf32
+        assert not cudnn.benchmark
+        assert cudnn.deterministic
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_a_gpu_that_was_demanded_and_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,13 @@ def test_uniform_numbers_come_from_the_upper_bits_and_stay_inside(monkeypatch: p
     assert np.isfinite(normals(0, 0, (3,))).all()
 
 
+@pytest.mark.parametrize("seed", [2**63, 2**64 - 1])
+def test_every_bit_of_a_large_seed_counts(seed: int) -> None:
+    assert not np.array_equal(words(seed, 0, 4), words(seed - 1, 0, 4))
+    expected = np.random.Philox(key=seed + (5 << 64)).random_raw(4)
+    assert np.array_equal(words(seed, 0, 4, source=5), expected)
+
+
 def test_normal_numbers_are_normal() -> None:
     drawn = normals(11, 2, (20_000,))
     assert kstest(drawn, "norm").pvalue > 0.01

@@ -76,6 +76,7 @@ def granted_device(device: str, gpus: int) -> str:
     import torch
 
     if torch.cuda.is_available():
+        compute_exactly()
         return "cuda"
     if device == "cuda":
         raise ConfigError(
@@ -85,3 +86,19 @@ def granted_device(device: str, gpus: int) -> str:
         )
     LOGGER.info("a GPU was granted, but torch sees none: computing on the CPU")
     return "cpu"
+
+
+def compute_exactly() -> None:
+    """Set this process to full single precision and the same bits each time on a GPU; call it before CUDA starts.
+
+    Torch lets convolutions round their inputs to ten bits (TF32) and choose their algorithm by the clock. An operation
+    without an algorithm that gives the same bits twice warns, and the job's log has the warning.
+    """
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(True, warn_only=True)

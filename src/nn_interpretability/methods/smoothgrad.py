@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from nn_interpretability.attribution import Attribution
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method, checked_count, rows_per_image
+from nn_interpretability.stochastic.device_noise import normals_for
 from nn_interpretability.stochastic.moments import RunningMoments
-from nn_interpretability.stochastic.noise import checked_seed, normals
+from nn_interpretability.stochastic.noise import checked_seed
 from nn_interpretability.targets import Target
 
 Scale = Literal["range", "std", "absolute"]
@@ -117,7 +118,7 @@ class SmoothGrad(Method):
         moments = RunningMoments()
         size = rows_per_image(images, chunk)
         for first in range(0, self._samples, size):
-            noise = torch.stack([self._noise(i, images) for i in range(first, min(first + size, self._samples))])
+            noise = self._noise(range(first, min(first + size, self._samples)), images)
             rows = images + sigma * noise[:, None]
             copies = len(noise)
             method = self.method.for_samples(torch.arange(len(images)).repeat(copies), images)
@@ -143,10 +144,13 @@ class SmoothGrad(Method):
         }[self._scale]()
         return self._sigma * size.reshape(-1, *([1] * (images.dim() - 1)))
 
-    def _noise(self, sample: int, images: Tensor) -> Tensor:
-        """The noise of one copy, of the shape of one image."""
-        draw, sign = (sample // 2, 1 - 2 * (sample % 2)) if self._antithetic else (sample, 1)
-        return torch.from_numpy(sign * normals(self._seed, draw, tuple(images.shape[1:]))).to(images)
+    def _noise(self, samples: Sequence[int], images: Tensor) -> Tensor:
+        """The noise of some copies, each of the shape of one image."""
+        if not self._antithetic:
+            return normals_for(images, self._seed, samples)
+        signs = images.new_tensor([1 - 2 * (sample % 2) for sample in samples])
+        drawn = normals_for(images, self._seed, [sample // 2 for sample in samples])
+        return drawn * signs.reshape(-1, *([1] * (images.dim() - 1)))
 
     def _warn(self, result: Attribution, *, stacklevel: int) -> None:
         self.method._warn(result, stacklevel=stacklevel + 1)

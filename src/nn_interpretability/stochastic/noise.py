@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from nn_interpretability.errors import ConfigError
 
 _WORD = 2**64
-_BITS = 52
+BITS = 52
 
 
 def checked_seed(seed: int) -> int:
@@ -53,7 +53,9 @@ def words(seed: int, draw: int, count: int, *, source: int = 0) -> npt.NDArray[n
 
 def words_of_draws(seed: int, draws: Sequence[int], count: int, *, source: int = 0) -> npt.NDArray[np.uint64]:
     """The words of several draws, shape ``(draws, count)``; one generator, set from draw to draw, makes them all."""
-    generator = np.random.Philox(key=[checked_seed(seed), source], counter=[0, 0, 0, 0])
+    # As unsigned words: of a list with one number from 2**63 on, NumPy makes floats, which drop bits of the seed.
+    key = np.array([checked_seed(seed), source], dtype=np.uint64)
+    generator = np.random.Philox(key=key, counter=[0, 0, 0, 0])
     state: Any = generator.state
     found = np.empty((len(draws), count), dtype=np.uint64)
     for row, draw in zip(found, draws, strict=True):
@@ -76,8 +78,8 @@ def uniforms_of_draws(
     seed: int, draws: Sequence[int], shape: tuple[int, ...], *, source: int = 0
 ) -> npt.NDArray[np.float64]:
     """Those of several draws, shape ``(draws, *shape)``."""
-    upper = words_of_draws(seed, draws, math.prod(shape), source=source) >> np.uint64(64 - _BITS)
-    return ((upper.astype(np.float64) + 0.5) * 2.0**-_BITS).reshape(len(draws), *shape)
+    upper = words_of_draws(seed, draws, math.prod(shape), source=source) >> np.uint64(64 - BITS)
+    return ((upper.astype(np.float64) + 0.5) * 2.0**-BITS).reshape(len(draws), *shape)
 
 
 def normals(seed: int, draw: int, shape: tuple[int, ...], *, source: int = 0) -> npt.NDArray[np.float64]:

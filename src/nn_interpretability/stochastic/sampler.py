@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.engine.forward import check_scores
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.stochastic.draws import INPUT_NOISE, BlockDraws
+from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised, Undisturbed, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
 from nn_interpretability.stochastic.pooling import QuickPooling
@@ -75,8 +75,7 @@ class Noise:
 
     def on(self, images: Tensor, draws: BlockDraws) -> Tensor:
         """Noisy images, rows ``(passes, images)``."""
-        drawn = torch.from_numpy(draws.normals(self.seed, INPUT_NOISE, tuple(images.shape[1:])))
-        rows = images + self._sizes(images) * drawn.to(images)[:, None]
+        rows = images + self._sizes(images) * draws.noise(self.seed, images)[:, None]
         if self.clip is not None:
             rows = rows.clamp(*self.clip)
         return rows.flatten(0, 1)

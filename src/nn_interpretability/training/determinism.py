@@ -26,7 +26,7 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     gpus = [torch.cuda.current_device()] if device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices=gpus),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
     ):
         # torch.manual_seed would also seed GPUs that were not forked
         torch.default_generator.manual_seed(seed)
