@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import resnet50, vgg16
 
 from nn_interpretability import LRP, DeepLIFT, Gradient, InputNoise, IntegratedGradients, MCDropout, SmoothGrad
+from nn_interpretability.config.devices import compute_exactly
 from nn_interpretability.models import build_model
 from nn_interpretability.training.loop import resolve_device
 
@@ -117,8 +118,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=50, help="of SmoothGrad, and steps of integrated gradients")
     parser.add_argument("--images", type=int, default=8)
     given = parser.parse_args()
+    compute_exactly()  # as jobs do
     device = resolve_device(given.device)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(0)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "one thread of the CPU"
     speed = rate(device)

@@ -143,11 +143,21 @@ class Run:
 
     def generic_words(self, *targets: str) -> list[str]:
         """Return the call of Snakemake that runs jobs through the generic executor, which knows nothing of Slurm."""
-        profile = self.checkout / "profiles" / "cluster-generic"
+        profiles = self.folder / "profiles"  # the profile names its script as people call it, from the checkout
+        if not profiles.exists():
+            profiles.symlink_to(self.checkout / "profiles")
         words = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
-        words += ["--workflow-profile", str(profile), "--configfile", str(STUDY), "--config", "device=auto"]
-        words += ["--default-resources", "gpu=0", "mem_mb=1000", "runtime=20", "--seconds-between-status-checks", "1"]
-        return [*words, "--cluster-generic-status-cmd", str(profile / "status.sh"), "--", *targets]
+        words += [
+            "--workflow-profile",
+            "profiles/cluster-generic",
+            "--configfile",
+            str(STUDY),
+            "--config",
+            "device=auto",
+        ]
+        words += ["--default-resources", "gpu=0", "mem_mb=1000", "runtime=20"]
+        words += ["--seconds-between-status-checks", "1"]
+        return [*words, "--", *targets]
 
     def run(self, *targets: str, **options: str) -> subprocess.CompletedProcess[str]:
         """Run and wait."""
@@ -166,11 +176,15 @@ class Run:
         )
 
     def start(self, *targets: str) -> subprocess.Popen[str]:
-        """Run in a session of its own, so that it can be interrupted as from a keyboard.
+        """Run in a session of its own, so that it can be interrupted as from a keyboard."""
+        return self.started(self.words(*targets))
+
+    def started(self, words: list[str]) -> subprocess.Popen[str]:
+        """Start a program in the folder, in a session of its own.
 
         Tests that were started in the background ignore interrupts, and so would what they start.
         """
-        words = ["env", "--default-signal=INT", *self.words(*targets)]
+        words = ["env", "--default-signal=INT", *words]
         return subprocess.Popen(
             words, cwd=self.folder, env=pretending(self.checkout), start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,

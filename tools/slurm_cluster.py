@@ -34,6 +34,10 @@ CPUS, MEMORY_MB = 4, 8000
 SECONDS_TO_START, SECONDS_TO_STOP = 30.0, 15.0
 
 
+REFUSED = 69
+"""Exit code, EX_UNAVAILABLE of sysexits.h, which pytest does not use."""
+
+
 class Refused(Exception):  # noqa: N818 - it is an answer, not a defect
     """Why nothing was done, in one sentence that says what can be."""
 
@@ -428,7 +432,7 @@ def run_until_ended(command: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None, places: Places | None = None) -> int:
-    """Do what is asked; return the exit code, 3 if it was refused."""
+    """Do what is asked; return the exit code, 69 if it was refused."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("action", choices=["start", "stop", "status", "run"])
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run with the cluster; only with run")
@@ -443,7 +447,7 @@ def main(arguments: Sequence[str] | None = None, places: Places | None = None) -
             {"start": start, "stop": stop}[options.action](places)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
-        return 3
+        return REFUSED
     return 0
 
 

@@ -121,10 +121,18 @@ def test_a_cluster_without_accounting_is_not_asked_through_accounting(copy: Run)
 
 
 def test_the_generic_executor_does_the_same(copy: Run, local: dict[str, str | None]) -> None:
-    copy.forget(*MODEL, *CHUNKS)
-    told = copy.told(copy.generic_words(*(f"results/{name}" for name in (MODEL[0], *CHUNKS))))
-    assert told.returncode == 0, told.stderr
+    """A killed job is tried again; one that needs no GPU gets none."""
+    copy.forget(*MODEL, *CHUNKS, "numbers/models.json")
+    targets = (MODEL[0], *CHUNKS, "numbers/models.json")
+    running = copy.started(copy.generic_words(*(f"results/{name}" for name in targets)))
+    wait_for((copy.results / "logs" / "train_model" / "dropout_cnn.log.progress").exists, running)
+    killed = copy.processes_of("train_model")
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    words = running.communicate(timeout=600)[1]
+    assert running.returncode == 0, words
     ran = jobs(copy.folder)
-    assert [job.state for job in ran] == ["COMPLETED"] * 3
-    assert {job.gpus for job in ran} == {1}
+    assert sorted(job.state for job in ran) == ["COMPLETED"] * 4 + ["FAILED"]
+    assert sorted(job.gpus for job in ran) == [0, 1, 1, 1, 1]
     assert digests(copy.results) == local

@@ -61,8 +61,10 @@ def test_a_block_knows_its_noise_and_a_smaller_picture_cannot_have_it(side: int)
     for each in (again, other):
         each.noise(1, images)
     assert again.digest() == draws.digest() != other.digest()
-    with pytest.raises(ValueError, match="a pass cannot be repeated"):
-        draws.noise(1, torch.zeros(2, 3, side + 1, side))
+    assert torch.equal(draws.noise(1, images.double()), torch.from_numpy(expected))
+    for another in (side + 1, 28 if side == 80 else 80):
+        with pytest.raises(ValueError, match="a pass cannot be repeated"):
+            draws.noise(1, torch.zeros(2, 3, another, side))
 
 
 @pytest.mark.gpu

@@ -45,7 +45,7 @@ def test_a_slurm_with_a_configuration_is_left_alone(places, capsys: pytest.Captu
     places.etc.mkdir()
     places.configuration.write_text("ClusterName=ours\n")
     assert "slurm.conf belongs to a Slurm that is not ours" in tool.why_not_here(places)
-    assert tool.main(["start"], places) == tool.main(["run", "true"], places) == 3
+    assert tool.main(["start"], places) == tool.main(["run", "true"], places) == tool.REFUSED
     assert "Nothing was touched" in capsys.readouterr().err
     assert tool.main(["stop"], places) == 0
     assert places.configuration.read_text() == "ClusterName=ours\n"
@@ -187,6 +187,6 @@ def test_what_a_failed_start_has_made_is_removed(places, monkeypatch: pytest.Mon
     monkeypatch.setattr(tool, "_start_daemons", fail)
     monkeypatch.setattr(tool, "missing_programs", dict)
     monkeypatch.setattr(tool.os, "geteuid", lambda: 0)
-    assert tool.main(["start"], places) == 3
+    assert tool.main(["start"], places) == tool.REFUSED
     assert not places.etc.exists()
     assert not places.run.exists()

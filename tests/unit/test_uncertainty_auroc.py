@@ -23,6 +23,8 @@ def test_the_area_counts_pairs():
     assert area(together.reshape(7, 10), asked.reshape(7, 10)) == area(together, asked)
     assert area([0.0, 0.0, 1.0], [False, False, True]) == 1
     assert area([1, 2], [True, True]) is None
+    with pytest.raises(DataError, match="not finite"):
+        area([0.1, np.nan], [False, True])
 
 
 def test_areas_by_hand():

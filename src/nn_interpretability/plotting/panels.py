@@ -10,10 +10,11 @@ All lengths are centimetres on paper.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -105,11 +106,14 @@ class Canvas:
         self.figure.add_artist(Rectangle(corner, *size, facecolor=BAND, edgecolor="none"))
 
 
-@cache
 def text_width(words: str, size: float) -> float:
-    """Width of typeset words in centimetres."""
-    figure = Figure(dpi=PNG_DPI)
-    drawn = figure.text(0, 0, words, fontsize=size)
+    """Width of typeset words in centimetres, with the fonts that are set now."""
+    return _measured_width(words, size, (*rcParams["font.family"], rcParams["mathtext.fontset"]))
+
+
+@lru_cache(maxsize=10_000)
+def _measured_width(words: str, size: float, _fonts: tuple[str, ...]) -> float:
+    drawn = Figure(dpi=PNG_DPI).text(0, 0, words, fontsize=size)
     return float(drawn.get_window_extent().width) / PNG_DPI * 2.54
 
 

@@ -42,7 +42,7 @@ def page(name: str) -> str:
 
 def listed(folder: Path | str) -> Iterator[tuple[str, str, str]]:
     """File (or label, without one), number (in TeX) and first words of the caption of each figure."""
-    for each in pages(folder):
+    for each in pages(folder, generated=True):
         text = without_comments(Path(folder, each).read_text(encoding="utf-8"))
         for found in _BEGIN.finditer(text):
             macro = found.group(1)

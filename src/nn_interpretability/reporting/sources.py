@@ -69,10 +69,15 @@ def without_comments(text: str) -> str:
     return re.sub(r"(?<!\\)%[^\n]*", lambda found: " " * len(found.group()), text)
 
 
-def pages(folder: Path | str) -> list[str]:
+def pages(folder: Path | str, *, generated: bool = False) -> list[str]:
     """Files of the report in the order of the text: ``main.tex`` and what it includes, as paths below the folder.
 
-    Files that the workflow writes are among them where they are there: while the PDF is built.
+    Parameters
+    ----------
+    folder
+        The sources.
+    generated
+        Whether files that the workflow writes are among them, as far as they are there: while the PDF is built.
 
     Raises
     ------
@@ -88,7 +93,8 @@ def pages(folder: Path | str) -> list[str]:
             path = each.name if each.name.endswith(".tex") else f"{each.name}.tex"
             if each.name not in GENERATED and not Path(folder, path).is_file():
                 raise ConfigError(f"{Path(folder, each.file)}:{each.line}: \\input{{{each.name}}}: there is no {path}.")
-        names = [f"{each.name.removesuffix('.tex')}.tex" for each in included]
+        read = [each.name for each in included if generated or each.name not in GENERATED]
+        names = [f"{name.removesuffix('.tex')}.tex" for name in read]
         waiting = [name for name in names if Path(folder, name).is_file()] + waiting
     return found
 

@@ -45,10 +45,15 @@ def normals_for(images: Tensor, seed: int, draws: Sequence[int], *, source: int 
     Tensor
         Shape ``(draws, ...)``.
     """
+    return double_normals_for(images, seed, draws, source=source).to(images)
+
+
+def double_normals_for(images: Tensor, seed: int, draws: Sequence[int], *, source: int = 0) -> Tensor:
+    """The same in float64, on the device that made them."""
     shape = tuple(images.shape[1:])
     if images.device.type == "cuda" and math.prod(shape) >= LARGE:
-        return normals_on(images.device, seed, draws, shape, source=source).to(images.dtype)
-    return torch.from_numpy(normals_of_draws(seed, draws, shape, source=source)).to(images)
+        return normals_on(images.device, seed, draws, shape, source=source)
+    return torch.from_numpy(normals_of_draws(seed, draws, shape, source=source))
 
 
 def normals_on(

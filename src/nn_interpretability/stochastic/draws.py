@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.stochastic.device_noise import LARGE, normals_for
-from nn_interpretability.stochastic.noise import normals_of_draws, uniforms_of_draws
+from nn_interpretability.stochastic.device_noise import LARGE, double_normals_for
+from nn_interpretability.stochastic.noise import normals_of_draws, uniforms_of_draws, words_of_draws
 
 Floats = npt.NDArray[np.float64]
 
+_WORDS_OF_DIGEST = 4
 INPUT_NOISE = 2**32  # the source of noise on the input; dropouts count from 0 in the order of execution
 
 
@@ -35,6 +36,7 @@ class BlockDraws:
     def __init__(self, passes: Sequence[int]) -> None:
         self.passes = tuple(passes)
         self._drawn: dict[int, Floats] = {}
+        self._shapes: dict[int, tuple[int, ...]] = {}
         self._large: tuple[int, Tensor] | None = None
 
     def uniforms(self, seed: int, source: int, shape: tuple[int, ...]) -> Floats:
@@ -50,42 +52,42 @@ class BlockDraws:
         shape = tuple(images.shape[1:])
         if math.prod(shape) < LARGE:
             return torch.from_numpy(self.normals(seed, INPUT_NOISE, shape)).to(images)
+        self._check_shape(INPUT_NOISE, shape)
         if self._large is None:
-            self._large = (seed, normals_for(images, seed, self.passes, source=INPUT_NOISE))
-        self._same_shape(INPUT_NOISE, tuple(self._large[1].shape[1:]), shape)
+            self._large = (seed, double_normals_for(images, seed, self.passes, source=INPUT_NOISE))
         return self._large[1].to(images)
 
     @property
     def sources(self) -> tuple[int, ...]:
         """The sources that were asked for, in order."""
-        return tuple(sorted({*self._drawn, *([INPUT_NOISE] if self._large else [])}))
+        return tuple(sorted(self._shapes))
 
     def digest(self) -> str:
-        """SHA-256 of all numbers drawn so far, by source; of the noise of large images, of its key and its shape.
+        """SHA-256 of all numbers drawn so far, by source; of the noise of large images, of its first words.
 
-        That noise may have been made on a GPU, where it agrees to rounding only.
+        That noise may have been made on a GPU, where words have the same bits and normal numbers agree to rounding.
         """
         found = hashlib.sha256()
-        for source, values in sorted(self._drawn.items()):
-            found.update(f"{source} {values.shape}".encode())
+        for source in self.sources:
+            values = self._drawn[source] if source in self._drawn else self._words_of_large_noise()
+            found.update(f"{source} {(len(self.passes), *self._shapes[source])}".encode())
             found.update(values.tobytes())
-        if self._large:
-            seed, noise = self._large
-            found.update(f"{INPUT_NOISE} {tuple(noise.shape)} {seed} {self.passes}".encode())
         return found.hexdigest()
 
-    def _once(self, draw: Callable[..., Floats], seed: int, source: int, shape: tuple[int, ...]) -> Floats:
-        found = self._drawn.get(source)
-        if found is None:
-            found = draw(seed, self.passes, shape, source=source)
-            self._drawn[source] = found
-        self._same_shape(source, found.shape[1:], shape)
-        return found
+    def _words_of_large_noise(self) -> npt.NDArray[np.uint64]:
+        assert self._large is not None
+        return words_of_draws(self._large[0], self.passes, _WORDS_OF_DIGEST, source=INPUT_NOISE)
 
-    @staticmethod
-    def _same_shape(source: int, before: tuple[int, ...], now: tuple[int, ...]) -> None:
-        if before != now:
+    def _once(self, draw: Callable[..., Floats], seed: int, source: int, shape: tuple[int, ...]) -> Floats:
+        self._check_shape(source, shape)
+        if source not in self._drawn:
+            self._drawn[source] = draw(seed, self.passes, shape, source=source)
+        return self._drawn[source]
+
+    def _check_shape(self, source: int, shape: tuple[int, ...]) -> None:
+        before = self._shapes.setdefault(source, shape)
+        if before != shape:
             raise DataError(
-                f"The stochastic operation number {source} works on values of shape {now} now, and of shape "
+                f"The stochastic operation number {source} works on values of shape {shape} now, and of shape "
                 f"{before} before: a pass cannot be repeated with the same random numbers."
             )

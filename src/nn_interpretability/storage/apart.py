@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
-import select
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +21,14 @@ PATIENCE_S = 60.0
 """How long nothing may come back about a small file."""
 BYTES_PER_SECOND = 10e6
 """How fast a large file is read at the very least."""
+START_S = 120.0
+"""How long the other process may take to start."""
+_LATER_S = 5
+"""How much later than its parent gives up a process ends by itself: its parent may have been killed."""
+
+
+class NoReaderError(OSError):
+    """The other process could not be started: nothing is known about the file."""
 
 
 class Apart:
@@ -33,9 +46,9 @@ class Apart:
     """
 
     def __init__(self, module: str, function: str, *, patience_s: float = PATIENCE_S) -> None:
-        self._call = f"from {__name__} import serve; serve({module!r}, {function!r})"
+        self._place = (module, function)
         self._patience_s = patience_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running: tuple[subprocess.Popen[bytes], Connection] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,52 +65,94 @@ class Apart:
         ------
         OSError
             If the file is not there.
+        NoReaderError
+            If no process can be had.
         """
         patience = self._patience_s + path.stat().st_size / BYTES_PER_SECOND
-        process = self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps(os.fsdecode(path)).encode() + b"\n")
-            process.stdin.flush()
-        except OSError:  # it ended since; another one will be asked
-            self._end()
-            return self.faults(path)
-        if not select.select([process.stdout], [], [], patience)[0]:
+        answers = self._asked(json.dumps([os.fsdecode(path), math.ceil(patience) + _LATER_S]).encode())
+        if not answers.poll(patience):
             self._end()
             return [f"cannot be read (its reader did not come to an end in {patience:.0f} s)"]
-        answer = process.stdout.readline()
-        if not answer:
+        try:
+            found: list[str] = json.loads(answers.recv_bytes())
+        except (EOFError, OSError):
             self._end()
             return ["cannot be read (it makes its reader crash)"]
-        found: list[str] = json.loads(answer)
         return found
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-            words = [sys.executable, "-c", self._call]
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment)
-        return self._process
+    def _asked(self, request: bytes) -> Connection:
+        """Hand a request to the process; to a new one, if it ended since the last."""
+        _, connection = self._running or self._start()
+        try:
+            connection.send_bytes(request)
+        except OSError:
+            self._end()
+            _, connection = self._start()
+            connection.send_bytes(request)
+        return connection
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        ours, theirs = Pipe()
+        number = theirs.fileno()
+        # -P: a file in the folder of the caller must not stand for a module of the same name.
+        words = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve{(*self._place, number)!r}"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        try:
+            process = subprocess.Popen(
+                words, pass_fds=[number], env=environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError as error:
+            ours.close()
+            raise NoReaderError(f"The process that reads files could not be started: {error}.") from error
+        finally:
+            theirs.close()
+        self._running = (process, ours)
+        try:
+            ready = ours.poll(START_S) and ours.recv_bytes() == b"ready"
+        except (EOFError, OSError):
+            ready = False
+        if not ready:
+            self._end()
+            raise NoReaderError(f"The process that reads files did not start; to see why: {' '.join(words[:-1])} ...")
+        return self._running
 
     def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        if self._running is not None:
+            process, connection = self._running
+            self._running = None
+            process.kill()
+            process.wait()
+            connection.close()
 
 
-def serve(module: str, function: str) -> None:
-    """Answer for each path that comes in, until none comes any more."""
+def serve(module: str, function: str, number: int) -> None:
+    """Answer for each path that comes through a connection, until it is closed."""
     check = getattr(importlib.import_module(module), function)
-    for line in sys.stdin:
+    connection = Connection(number)
+    connection.send_bytes(b"ready")
+    while True:
         try:
-            faults = [str(fault) for fault in check(Path(json.loads(line)))]
-        except Exception as error:  # noqa: BLE001  whatever a reader raises, the file cannot be read
-            faults = [cannot_be_read(error)]
-        sys.stdout.write(json.dumps(faults[:1]) + "\n")
-        sys.stdout.flush()
+            path, limit = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        with _ended_after(limit):
+            try:
+                faults = [str(fault) for fault in check(Path(path))]
+            except Exception as error:  # noqa: BLE001  whatever a reader raises, the file cannot be read
+                faults = [cannot_be_read(error)]
+        connection.send_bytes(json.dumps(faults[:1]).encode())
+
+
+@contextmanager
+def _ended_after(seconds: int) -> Iterator[None]:
+    """End this process after so many seconds, also inside of a library's loop."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def cannot_be_read(error: Exception) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nn_interpretability.storage import product
-from nn_interpretability.storage.apart import PATIENCE_S, Apart, cannot_be_read
+from nn_interpretability.storage.apart import PATIENCE_S, Apart, NoReaderError, cannot_be_read
 from nn_interpretability.storage.lock import RunLock
 
 __all__ = ["SCHEMAS", "Problem", "verify"]
@@ -88,6 +88,8 @@ def verify(results: Path | str, *, set_aside: bool = False, patience_s: float = 
         `set_aside` is asked for while a run is using the folder.
     NotADirectoryError
         There is no such folder.
+    NoReaderError
+        The process that reads HDF5 files cannot be started.
     """
     results = Path(results)
     if not results.is_dir():
@@ -132,6 +134,8 @@ def _problem(path: Path, checks: Mapping[str, Callable[[Path], Iterable[str]]]) 
     check = checks.get(path.suffix)
     try:
         faults = list(check(path)) if check else []
+    except NoReaderError:  # that says nothing about the file
+        raise
     except Exception as error:  # noqa: BLE001  whatever a reader raises, the file cannot be read
         faults = [cannot_be_read(error)]
     return Problem(path, faults[0], _MAKE_AGAIN) if faults else None

@@ -48,7 +48,7 @@ def measured_step(
     octaves: tuple[int, ...] = (0,),
     first_tiles: int | None = None,
 ) -> dict[str, float]:
-    """The same as ``peak``, with the number of ``tiles``, the memory ``before``, and the ``seconds`` of all steps."""
+    """The same as ``peak``, the number of ``tiles`` computed, the memory ``before``, and the ``seconds`` it took."""
     sizes = {"width": width, "height": height, "tile": tile}
     settings = {**sizes, "layer": layer, "octaves": list(octaves), "first_tiles": first_tiles}
     code = f"from {__name__} import step_here; step_here({json.dumps(settings)!r})"
@@ -84,7 +84,7 @@ def step_here(settings_json: str) -> None:
     begin = time.perf_counter()
     dream.synthesize(photograph)
     seconds = time.perf_counter() - begin
-    count = sum(1 for _ in tiles(height, width, tile, 0))
+    count = sum(1 for _ in islice(tiles(height, width, tile, 0), settings["first_tiles"]))
     said = {"tiles": count, "before": before, "peak": _gigabytes(), "seconds": seconds}
     sys.stdout.write(json.dumps(said) + "\n")
 

@@ -56,8 +56,14 @@ def area(scores: ArrayLike, asked: ArrayLike) -> float | None:
     -------
     float or None
         None if all are asked for, or none is.
+
+    Raises
+    ------
+    DataError
+        If the shapes differ, or a score is not finite.
     """
-    values, wanted = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(asked, dtype=bool).ravel()
+    found, kinds = _checked(scores, asked)
+    values, wanted = found.ravel(), kinds.ravel()
     if wanted.all() or not wanted.any():
         return None
     _, place = np.unique(values, return_inverse=True)
@@ -98,11 +104,9 @@ def auroc(
     ConfigError
         If ``resamples`` or ``level`` is not allowed.
     """
-    values, wanted = np.asarray(scores, dtype=np.float64), np.asarray(asked, dtype=bool)
-    if values.ndim != 1 or values.shape != wanted.shape:
-        raise DataError(f"There are scores of shape {values.shape} for pictures of shape {wanted.shape}: give (n,).")
-    if not np.isfinite(values).all():
-        raise DataError("A score is not finite, so that it has no place in the order of scores.")
+    values, wanted = _checked(scores, asked)
+    if values.ndim != 1:
+        raise DataError(f"There are scores of shape {values.shape}: give (n,).")
     if resamples < 2 or not 0 < level < 1:
         raise ConfigError(
             f"resamples={resamples}, level={level} is not allowed: give at least 2, and a share in (0, 1)."
@@ -114,6 +118,15 @@ def auroc(
     drawn = _resampled(place[wanted], place[~wanted], int(place.max()) + 1, seed, resamples)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Area(float(found[0]), float(low), float(high))
+
+
+def _checked(scores: ArrayLike, asked: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    values, wanted = np.asarray(scores, dtype=np.float64), np.asarray(asked, dtype=bool)
+    if values.shape != wanted.shape:
+        raise DataError(f"There are scores of shape {values.shape} for pictures of shape {wanted.shape}.")
+    if not np.isfinite(values).all():
+        raise DataError("A score is not finite, so that it has no place in the order of scores.")
+    return values, wanted
 
 
 def _groups(place: Counts, wanted: NDArray[np.bool_]) -> Iterator[Counts]:
