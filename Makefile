@@ -57,7 +57,7 @@ test: latex-if-possible test-environment ## the tools' checks and all tests
 	$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS) || status=1; \
 	exit $$status
 
-test-all: latex-if-possible test-environment ## the same and the slow tests: kills, ten thousand bad inputs, mutants (about an hour)
+test-all: latex-if-possible test-environment ## the same and the slow tests: kills, ten thousand bad inputs, mutants (twenty minutes more)
 	@$(run_checks); \
 	$(in_venv) NN_INTERPRETABILITY_TEST_ALL=1 python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=20 -m 'slow or not slow' $(ARGS) || status=1; \
 	exit $$status

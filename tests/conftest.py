@@ -48,6 +48,14 @@ def study_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def made_up_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a results folder of made-up numbers and figures of the whole study; only to be copied."""
+    from figures.results import make_results
+
+    return make_results(tmp_path_factory.mktemp("made-up")).folder
+
+
 TEST_ALL = "NN_INTERPRETABILITY_TEST_ALL"
 """Set by ``make test-all``: there a slow test that is skipped must say that this machine cannot run it."""
 

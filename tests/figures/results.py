@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,11 @@ class Results:
         inputs = {"numbers.tex": self.folder / "report/numbers.tex"}
         inputs |= {f"tables/{name}.tex": self.folder / f"report/tables/{name}.tex" for name in TABLES}
         return inputs | {f"figures/{name}.pdf": self.folder / f"figures/{name}.pdf" for name in self.figures}
+
+
+def copied(results: Path, folder: Path) -> Results:
+    """A copy of a results folder, to be written to."""
+    return Results(Path(shutil.copytree(results, folder / "results")))
 
 
 def make_results(folder: Path) -> Results:

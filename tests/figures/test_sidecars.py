@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from figures.results import Results, make_results, study
+from figures.results import Results, study
 from figures.sidecars import check_sidecar
 
 from nn_interpretability.plotting.style import plain, typeset
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return make_results(tmp_path_factory.mktemp("results"))
+def results(made_up_results: Path) -> Results:
+    return Results(made_up_results)
 
 
 @pytest.mark.parametrize("figure", sorted(study()["figures"]))

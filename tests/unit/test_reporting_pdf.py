@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from figures.results import REPOSITORY, Results, make_results
+from figures.results import REPOSITORY, Results, copied
 
 from nn_interpretability.config.files import merged
 from nn_interpretability.config.report import fit
@@ -47,8 +47,8 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return make_results(tmp_path_factory.mktemp("results"))
+def results(made_up_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return copied(made_up_results, tmp_path_factory.mktemp("report"))
 
 
 @needs_latex

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from figures.results import make_results
+from figures.results import Results, copied
 
 from nn_interpretability.claims.rules import load_rules
 from nn_interpretability.reporting.tables import DEFINITIONS, TABLES, figure_number, write_tables
@@ -17,8 +17,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    results = make_results(tmp_path_factory.mktemp("results"))
+def results(made_up_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return copied(made_up_results, tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture(scope="module")
+def tables(results: Results) -> dict[str, str]:
     write_json(
         results.folder / "timings.json",
         {
@@ -118,16 +122,14 @@ def test_margin_links_name_the_job_and_the_data(tables: dict[str, str]) -> None:
     assert r"\DefineMarginLink{fig12}{draw\_figure}{dddddddd}" in tables["margin_links"]
 
 
-def test_without_clock_readings_the_tables_say_so(tmp_path: Path) -> None:
-    tables = make_results(tmp_path).write_tables(timings=None)
+def test_without_clock_readings_the_tables_say_so(results: Results) -> None:
+    tables = results.write_tables(timings=None)
 
     assert "no clock readings" in tables["jobs"]
     assert all(row[-1] == "--" for row in rows(tables["figure_provenance"])[1:])
 
 
-def test_tables_are_the_same_bytes_each_time(tmp_path: Path) -> None:
-    results = make_results(tmp_path)
-
+def test_tables_are_the_same_bytes_each_time(results: Results) -> None:
     assert results.write_tables(timings=None) == results.write_tables(timings=None)
     assert write_tables.__doc__
 
