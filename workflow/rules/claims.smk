@@ -25,6 +25,7 @@ for group, claims in CLAIM_GROUPS.items():
         conda:
             "../../envs/compute.yaml"
         threads: 1
+        priority: 1
         resources:
             **GPU,
             local=config["data"]["local"] or "",

@@ -20,6 +20,7 @@ rule train_generator:
     conda:
         "../../envs/compute.yaml"
     threads: 1
+    priority: 2  # as networks
     resources:
         **GPU,
     params:

@@ -22,6 +22,8 @@ rule train_model:
     conda:
         "../../envs/compute.yaml"
     threads: 1
+    # Networks before claims before all else, lest the longest chain be left alone on one core at the end.
+    priority: 2
     resources:
         **GPU,
     params:

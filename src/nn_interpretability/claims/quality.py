@@ -14,7 +14,7 @@ from nn_interpretability.metrics.pixel_flipping import PixelFlipping
 INK = 0.0
 """A pixel brighter than this is ink."""
 
-_BLOCK = 500
+_BLOCK = 100
 
 
 def flipping(
