@@ -22,10 +22,10 @@ for group, claims in CLAIM_GROUPS.items():
             f"<logs>/measure_claims/{group}.log",
         benchmark:
             f"<benchmarks>/measure_claims/{group}.tsv"
+        priority: 1
         conda:
             "../../envs/compute.yaml"
         threads: 1
-        priority: 1
         resources:
             **GPU,
             local=config["data"]["local"] or "",

@@ -17,10 +17,10 @@ rule train_generator:
         "<logs>/train_generator/{generator}.log",
     benchmark:
         "<benchmarks>/train_generator/{generator}.tsv"
+    priority: 2  # as networks
     conda:
         "../../envs/compute.yaml"
     threads: 1
-    priority: 2  # as networks
     resources:
         **GPU,
     params:

@@ -19,11 +19,11 @@ rule train_model:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
         model="|".join([*TRAINED, *REPLICAS]) or "none",
+    # Networks before claims before all else, lest the longest chain be left alone on one core at the end.
+    priority: 2
     conda:
         "../../envs/compute.yaml"
     threads: 1
-    # Networks before claims before all else, lest the longest chain be left alone on one core at the end.
-    priority: 2
     resources:
         **GPU,
     params:
