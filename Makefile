@@ -23,6 +23,8 @@ in_venv = PATH="$(CURDIR)/.venv/bin:$$PATH"
 # A second configuration is laid over config.yaml; --configfile takes all words up to the next option.
 snakemake = $(in_venv) snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES) --resources=gpu=1 $(ARGS)
 
+pytest = python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 # All checks are run, and one that fails makes the whole fail.
 CHECKS = 'ruff check .' 'ruff format --check .' mypy 'snakefmt --check Snakefile workflow' 'snakemake --lint'
 run_checks = status=0; for check in $(CHECKS); do echo "$$check"; $(in_venv) $$check || status=1; done
@@ -54,17 +56,17 @@ smoke: latex environment ## the whole workflow, small, in results-smoke/
 
 test: latex-if-possible test-environment ## the tools' checks and all tests
 	@$(run_checks); \
-	$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS) || status=1; \
+	$(in_venv) $(pytest) --durations=10 $(ARGS) || status=1; \
 	exit $$status
 
 test-all: latex-if-possible test-environment ## the same and the slow tests: kills, ten thousand bad inputs, mutants (twenty minutes more)
 	@$(run_checks); \
-	$(in_venv) NN_INTERPRETABILITY_TEST_ALL=1 python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --durations=20 -m 'slow or not slow' $(ARGS) || status=1; \
+	$(in_venv) NN_INTERPRETABILITY_TEST_ALL=1 $(pytest) --durations=20 -m 'slow or not slow' $(ARGS) || status=1; \
 	exit $$status
 
 coverage: latex-if-possible test-environment ## the tests once more, and which lines none of them runs: build/coverage/index.html
 	@mkdir -p build/coverage
-	@$(in_venv) python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
+	@$(in_venv) $(pytest) --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
 
 test-cluster: test-environment ## the workflow on a Slurm of one node, started for the tests and removed (root, Debian)
 	@$(in_venv) python tools/slurm_cluster.py run python -m pytest tests/cluster --durations=10 $(ARGS)

@@ -56,6 +56,15 @@ def made_up_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_results(tmp_path_factory.mktemp("made-up")).folder
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
 TEST_ALL = "NN_INTERPRETABILITY_TEST_ALL"
 """Set by ``make test-all``: there a slow test that is skipped must say that this machine cannot run it."""
 

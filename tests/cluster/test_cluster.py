@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
 
 import pytest
 from slurm_runs import Run, digests, jobs, queue, set_node, wait_for
@@ -20,6 +21,17 @@ GPU_JOBS = {
 CPU_JOBS = {"rule_select_probes_wildcards_turning", "rule_measure_models", "rule_measure_attributions"}
 MODEL = ("models/dropout_cnn/weights.safetensors", "models/dropout_cnn/card.json", "models/dropout_cnn/history.csv")
 CHUNKS = tuple(f"passes/dropout/passes_{chunk}.h5" for chunk in ("00000-00050", "00050-00100"))
+
+
+def killed_in_training(run: Run, running: subprocess.Popen[str]) -> None:
+    """Kill the job that trains; the run must end well all the same."""
+    wait_for((run.results / "logs" / "train_model" / "dropout_cnn.log.progress").exists, running)
+    killed = run.processes_of("train_model")
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    words = running.communicate(timeout=600)[1]
+    assert running.returncode == 0, words
 
 
 def test_jobs_ran_under_slurm_and_local_rules_did_not(finished: Run) -> None:
@@ -53,13 +65,7 @@ def test_the_results_are_those_of_a_run_without_the_cluster(finished: Run, local
 def test_a_killed_job_is_tried_again(copy: Run, local: dict[str, str | None]) -> None:
     copy.forget(*MODEL)
     running = copy.start(f"results/{MODEL[0]}")
-    wait_for((copy.results / "logs" / "train_model" / "dropout_cnn.log.progress").exists, running)
-    killed = copy.processes_of("train_model")
-    assert killed
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    words = running.communicate(timeout=600)[1]
-    assert running.returncode == 0, words
+    killed_in_training(copy, running)
     assert [job.state for job in jobs(copy.folder)] == ["FAILED", "COMPLETED"]
     assert digests(copy.results) == local
 
@@ -125,13 +131,7 @@ def test_the_generic_executor_does_the_same(copy: Run, local: dict[str, str | No
     copy.forget(*MODEL, *CHUNKS, "numbers/models.json")
     targets = (MODEL[0], *CHUNKS, "numbers/models.json")
     running = copy.started(copy.generic_words(*(f"results/{name}" for name in targets)))
-    wait_for((copy.results / "logs" / "train_model" / "dropout_cnn.log.progress").exists, running)
-    killed = copy.processes_of("train_model")
-    assert killed
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    words = running.communicate(timeout=600)[1]
-    assert running.returncode == 0, words
+    killed_in_training(copy, running)
     ran = jobs(copy.folder)
     assert sorted(job.state for job in ran) == ["COMPLETED"] * 4 + ["FAILED"]
     assert sorted(job.gpus for job in ran) == [0, 1, 1, 1, 1]

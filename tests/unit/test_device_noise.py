@@ -15,12 +15,6 @@ KEYS = [(0, 0), (7, 3), (2**64 - 1, 2**32), (2**63, 2**63 + 5), (0xD2E7470EE14C6
 DRAWS = [0, 1, 3, 2**32 + 1, 2**63 - 1, 2**63, 2**64 - 1]
 
 
-@pytest.fixture(autouse=True)
-def _there(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("gpu") and not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
-
-
 @pytest.mark.parametrize("device", DEVICES, ids=str)
 @pytest.mark.parametrize(("seed", "source"), KEYS)
 def test_words_have_the_bits_of_numpy_s(device: torch.device, seed: int, source: int) -> None:

@@ -237,8 +237,6 @@ def test_a_damaged_file_of_digits_is_named(digits_h5: Path, tmp_path: Path):
 
 @pytest.mark.gpu
 def test_gpu_gives_the_same_bits_twice(digits_h5: Path, tmp_path: Path):
-    if not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
     one, again = (train(digits_h5, tmp_path / name, device="cuda") for name in ("one", "again"))
     assert (one / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
     assert json.loads((one / "card.json").read_text())["device"] == "cuda"

@@ -16,12 +16,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nn_interpretability.stochastic.noise import BITS, checked_seed, normals_of_draws
+from nn_interpretability.stochastic.noise import BITS, WORD, checked_seed, normals_of_draws
 
 LARGE = 2**14
 """Numbers of one draw from which on a GPU makes its own: fewer are sooner made on the CPU and copied."""
 
-_WORD = 2**64
 _HALF = 2**32 - 1
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
@@ -85,7 +84,7 @@ def words_on(device: torch.device, seed: int, draws: Sequence[int], count: int, 
     key = (checked_seed(seed), source)
     for _ in range(_ROUNDS):
         state = _round(state, key)
-        key = ((key[0] + _STEPS[0]) % _WORD, (key[1] + _STEPS[1]) % _WORD)
+        key = ((key[0] + _STEPS[0]) % WORD, (key[1] + _STEPS[1]) % WORD)
     return torch.stack(state, dim=-1).flatten(1)[:, :count]
 
 
@@ -109,4 +108,4 @@ def _upper(words: Tensor, factor: int) -> Tensor:
 
 
 def _signed(word: int) -> int:
-    return word - _WORD if word >= _WORD // 2 else word
+    return word - WORD if word >= WORD // 2 else word

@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from nn_interpretability.errors import ConfigError
 
-_WORD = 2**64
+WORD = 2**64
 BITS = 52
 
 
@@ -30,7 +30,7 @@ def checked_seed(seed: int) -> int:
     ConfigError
         If it is not.
     """
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < _WORD:
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < WORD:
         raise ConfigError(f"seed={seed!r} is not allowed: give an integer from 0 to 2**64 - 1.")
     return int(seed)
 

@@ -117,7 +117,7 @@ def _products(results: Path) -> list[Path]:
                 continue
             if path.suffix == ".sha256":
                 found.add(path.with_suffix(""))
-            elif path.suffix in {*_CHECKS, ".h5"}:
+            elif path.suffix in _CHECKS:
                 found.add(path)
     return sorted(found)
 
@@ -223,7 +223,8 @@ def _faults_of_text(path: Path) -> Iterator[str]:
     yield from ()
 
 
-_CHECKS: dict[str, Callable[[Path], Iterator[str]]] = {
+_CHECKS: dict[str, Callable[[Path], Iterable[str]]] = {
+    ".h5": faults_of_hdf5,
     ".json": _faults_of_json,
     ".csv": _faults_of_csv,
     ".safetensors": _faults_of_safetensors,

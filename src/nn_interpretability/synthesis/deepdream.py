@@ -18,7 +18,8 @@ from nn_interpretability.engine.layers import layer_of
 from nn_interpretability.engine.partial import output_of
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.stochastic.noise import checked_seed, normals, uniforms
+from nn_interpretability.stochastic.device_noise import normals_for
+from nn_interpretability.stochastic.noise import checked_seed, uniforms
 from nn_interpretability.synthesis.checks import (
     checked_bounds,
     checked_channel,
@@ -333,7 +334,7 @@ class DeepDream:
     def _noise(self, octave: int, like: Tensor) -> Tensor:
         if not self.noise:
             return like.new_zeros(())
-        drawn = torch.from_numpy(normals(self.seed, octave, tuple(like.shape[1:]), source=_NOISE)).to(like)
+        drawn = normals_for(like, self.seed, [octave], source=_NOISE)[0]
         return drawn * self.noise * (self.bounds[1] - self.bounds[0]) / self._per_channel(self.std, 1.0, like)
 
     def _clipped(self, x: Tensor) -> Tensor:

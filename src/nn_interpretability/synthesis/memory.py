@@ -13,15 +13,15 @@ from itertools import islice
 GIGABYTE = 1e9
 
 
-def peak_of_a_step(
+def measured_step(
     width: int,
     height: int,
     tile: int,
     layer: str = "25",
     octaves: tuple[int, ...] = (0,),
     first_tiles: int | None = None,
-) -> float:
-    """Peak resident memory, in units of 10**9 bytes, of one step of DeepDream with VGG16; random weights suffice.
+) -> dict[str, float]:
+    """Measure one step of DeepDream with VGG16; random weights suffice.
 
     Parameters
     ----------
@@ -36,19 +36,13 @@ def peak_of_a_step(
     first_tiles
         How many tiles of each step to compute; all if None. The memory of a tile is given back before the next one,
         so those of a row have the peak of all but for a few per cent, in a fraction of the time.
+
+    Returns
+    -------
+    dict
+        ``peak``, the largest resident memory in units of 10**9 bytes, and that ``before`` the step; the number of
+        ``tiles`` computed, and the ``seconds`` it took.
     """
-    return measured_step(width, height, tile, layer, octaves, first_tiles)["peak"]
-
-
-def measured_step(
-    width: int,
-    height: int,
-    tile: int,
-    layer: str = "25",
-    octaves: tuple[int, ...] = (0,),
-    first_tiles: int | None = None,
-) -> dict[str, float]:
-    """The same as ``peak``, the number of ``tiles`` computed, the memory ``before``, and the ``seconds`` it took."""
     sizes = {"width": width, "height": height, "tile": tile}
     settings = {**sizes, "layer": layer, "octaves": list(octaves), "first_tiles": first_tiles}
     code = f"from {__name__} import step_here; step_here({json.dumps(settings)!r})"
@@ -67,7 +61,7 @@ def step_here(settings_json: str) -> None:
     from torchvision.models.vgg import cfgs, make_layers  # isort: skip
 
     from nn_interpretability.synthesis.deepdream import DeepDream
-    from nn_interpretability.synthesis.tiles import Span, tiles
+    from nn_interpretability.synthesis.tiles import Span
 
     class FirstTiles(DeepDream):
         """Takes steps with the gradient of the first tiles alone."""
@@ -84,7 +78,7 @@ def step_here(settings_json: str) -> None:
     begin = time.perf_counter()
     dream.synthesize(photograph)
     seconds = time.perf_counter() - begin
-    count = sum(1 for _ in islice(tiles(height, width, tile, 0), settings["first_tiles"]))
+    count = sum(1 for _ in dream._cut(height, width))
     said = {"tiles": count, "before": before, "peak": _gigabytes(), "seconds": seconds}
     sys.stdout.write(json.dumps(said) + "\n")
 

@@ -12,7 +12,7 @@ from nn_interpretability.claims.finding import Finding, fact
 from nn_interpretability.claims.rules import Rule
 from nn_interpretability.claims.samples import Measured, values_of
 from nn_interpretability.storage.hdf5 import Array
-from nn_interpretability.synthesis.memory import peak_of_a_step
+from nn_interpretability.synthesis.memory import measured_step
 
 LEAST_STEPS = 100
 """A few tiles of VGG16 take as long as a hundred steps of anything else here."""
@@ -25,9 +25,12 @@ def measure(context: Context, rule: Rule) -> Measured:
         raise NotRun(f"a step of VGG16 is not within a budget of {context.budget.steps} steps.")
     width, height = settings["size"]
     largest = settings["octave_scale"] ** settings["largest_octave"]
-    few = settings["first_tiles"]
-    peak = peak_of_a_step(round(width * largest), round(height * largest), settings["tile"], first_tiles=few)
-    others = [peak_of_a_step(width, height, tile, first_tiles=few) for tile in settings["tiles"]]
+
+    def peak_of(scale: float, tile: int) -> float:
+        sides = round(width * scale), round(height * scale)
+        return measured_step(*sides, tile, first_tiles=settings["first_tiles"])["peak"]
+
+    peak, others = peak_of(largest, settings["tile"]), [peak_of(1, tile) for tile in settings["tiles"]]
     return {
         "peak": Array(rounded_up([peak]), ("octave",)),
         "peak_by_tile": Array(rounded_up(others), ("tile",)),
