@@ -19,4 +19,5 @@ with job(snakemake) as this:
         left_out=snakemake.params.left_out,
         own_figures=snakemake.params.own_figures,
         log=snakemake.log.latex,
+        kept=snakemake.log.auxiliary,
     )

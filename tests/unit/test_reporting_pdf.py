@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -61,6 +62,48 @@ def test_the_bytes_do_not_depend_on_place_or_time(source: Path, inputs: dict[str
     assert first.startswith(b"%PDF")
     assert first == (tmp_path / "two.pdf").read_bytes()
     assert sorted(path.name for path in source.iterdir()) == ["main.tex", "results.sty"]
+
+
+REFERRING = MAIN % r"\section{One}\label{one} Section~\ref{one}, \result{model.cnn.accuracy}."
+
+
+def runs(log: Path) -> int:
+    """Count the runs of LaTeX in a build."""
+    return log.read_text(encoding="utf-8").count("Run number")
+
+
+@needs_latex
+def test_a_build_begins_where_the_last_one_ended(source: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    (source / "main.tex").write_text(REFERRING)
+    kept = tmp_path / "kept.json"
+    for name in ("scratch", "again"):
+        pdf.build(source, tmp_path / f"{name}.pdf", inputs=inputs, kept=kept)
+    assert (runs(tmp_path / "scratch.log"), runs(tmp_path / "again.log")) == (2, 1)
+    scratch = (tmp_path / "scratch.pdf").read_bytes()
+    assert (tmp_path / "again.pdf").read_bytes() == scratch
+
+    (source / "main.tex").write_text(REFERRING.replace("One", "Two").replace("one", "two"))
+    pdf.build(source, tmp_path / "other.pdf", inputs=inputs, kept=kept)
+    assert "undefined" not in (tmp_path / "other.log").read_text(encoding="utf-8").rpartition("Run number")[2]
+    (source / "main.tex").write_text(REFERRING)
+    pdf.build(source, tmp_path / "back.pdf", inputs=inputs, kept=kept)
+    assert (tmp_path / "back.pdf").read_bytes() == scratch
+
+
+@needs_latex
+@pytest.mark.parametrize(
+    "damaged", ["", "{", "[]", "3", json.dumps({"main.aux": r"\gone"}), json.dumps({"../main.aux": "no"})]
+)
+def test_auxiliary_files_that_do_not_serve_are_forgotten(
+    source: Path, inputs: dict[str, Path], tmp_path: Path, damaged: str
+) -> None:
+    (source / "main.tex").write_text(REFERRING)
+    pdf.build(source, tmp_path / "scratch.pdf", inputs=inputs)
+    kept = tmp_path / "kept.json"
+    kept.write_text(damaged)
+    pdf.build(source, tmp_path / "again.pdf", inputs=inputs, kept=kept)
+    assert (tmp_path / "again.pdf").read_bytes() == (tmp_path / "scratch.pdf").read_bytes()
+    assert json.loads(kept.read_text())["main.aux"] != r"\gone"
 
 
 @needs_latex
@@ -156,8 +199,20 @@ def test_the_report_states_no_measured_number_by_hand() -> None:
         assert set(found) <= by_hand, path.name
 
 
+@pytest.fixture(scope="module")
+def small(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Typeset the report of a small study in a folder, and keep LaTeX's auxiliary files there."""
+    folder = tmp_path_factory.mktemp("small")
+    study, example = REPOSITORY / "config.yaml", REPOSITORY / "workflow/configs/my_model.example.yaml"
+    left_out = fit(REPOSITORY / "report", checked(merged([example])), study).left_out
+    inputs = {place: path for place, path in results.report_inputs().items() if "figures/" not in place}
+    output, kept = folder / "report.pdf", folder / "kept.json"
+    pdf.build(REPOSITORY / "report", output, inputs=inputs, left_out=left_out, kept=kept)
+    return folder
+
+
 @needs_latex
-def test_the_report_is_typeset_without_complaints(results: Results, tmp_path: Path) -> None:
+def test_the_report_is_typeset_without_complaints(results: Results, small: Path, tmp_path: Path) -> None:
     inputs = results.report_inputs()
     pdf.build(REPOSITORY / "report", tmp_path / "report.pdf", inputs=inputs)
     log = (tmp_path / "report.log").read_text()
@@ -167,8 +222,10 @@ def test_the_report_is_typeset_without_complaints(results: Results, tmp_path: Pa
     assert "multiply defined" not in last
     assert not [points for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", last) if float(points) > 2]
 
+    # From another place, and from the page numbers of quite another report.
     shutil.copytree(REPOSITORY / "report", tmp_path / "a copy")
-    pdf.build(tmp_path / "a copy", tmp_path / "again.pdf", inputs=inputs)
+    kept = shutil.copy(small / "kept.json", tmp_path)
+    pdf.build(tmp_path / "a copy", tmp_path / "again.pdf", inputs=inputs, kept=kept)
     assert (tmp_path / "again.pdf").read_bytes() == (tmp_path / "report.pdf").read_bytes()
 
 
@@ -190,12 +247,8 @@ Overfull \\hbox (3.5pt too wide) in paragraph at lines 35--36
 
 
 @needs_latex
-def test_the_report_of_a_small_study_leaves_the_rest_out(results: Results, tmp_path: Path) -> None:
-    study, example = REPOSITORY / "config.yaml", REPOSITORY / "workflow/configs/my_model.example.yaml"
-    left_out = fit(REPOSITORY / "report", checked(merged([example])), study).left_out
-    inputs = {place: path for place, path in results.report_inputs().items() if "figures/" not in place}
-    pdf.build(REPOSITORY / "report", tmp_path / "report.pdf", inputs=inputs, left_out=left_out)
-    log = (tmp_path / "report.log").read_text()
+def test_the_report_of_a_small_study_leaves_the_rest_out(small: Path) -> None:
+    log = (small / "report.log").read_text()
 
     last = log[log.rindex("This is pdfTeX") :]
     assert "undefined" not in last

@@ -1,7 +1,7 @@
 r"""The report as PDF, by latexmk, the same bytes each time.
 
 The sources and everything they include are copied to an empty folder under plain names and built there, so that
-paths with spaces or letters beyond ASCII, the place of the checkout and files left by earlier builds do not matter.
+paths with spaces or letters beyond ASCII and the place of the checkout do not matter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.reporting import auxiliary
 from nn_interpretability.reporting.figure_list import write_figure_list
 from nn_interpretability.reporting.leave_out import leave_out
 from nn_interpretability.reporting.sources import MAIN
@@ -64,6 +65,7 @@ def build(
     left_out: Mapping[str, Sequence[str]] | None = None,
     own_figures: Mapping[str, str] | None = None,
     log: Path | str | None = None,
+    kept: Path | str | None = None,
 ) -> None:
     """Typeset the report.
 
@@ -82,6 +84,9 @@ def build(
         Captions, in plain words, of figures of the configuration that the text does not show, by name.
     log
         Where to keep LaTeX's log; default: beside the PDF, with the suffix ``.log``.
+    kept
+        A file that keeps LaTeX's auxiliary files for the next build, which begins with them; see
+        :mod:`nn_interpretability.reporting.auxiliary`.
 
     Raises
     ------
@@ -103,7 +108,7 @@ def build(
         leave_out(folder, left_out or {})
         (folder / "own_figures.tex").write_text(own_pages(own_figures or {}), encoding="utf-8")
         write_figure_list(folder)
-        finished = latexmk(folder)
+        finished = _typeset(folder, Path(kept) if kept is not None else None)
         _keep_log(folder, finished, log)
         if finished.returncode != 0:
             raise ReportError(explain(folder, finished.stdout, log))
@@ -111,6 +116,18 @@ def build(
             LOGGER.warning("the report sticks out of its text: %s", place)
         with writing(output) as temporary:
             shutil.copyfile(folder / MAIN.replace(".tex", ".pdf"), temporary)
+
+
+def _typeset(folder: Path, kept: Path | None) -> subprocess.CompletedProcess[str]:
+    """Run latexmk from the auxiliary files of the last build, or from nothing where there are none that serve."""
+    restored = kept is not None and auxiliary.restore(kept, folder)
+    finished = latexmk(folder)
+    if restored and finished.returncode != 0:  # they may name what the sources no longer define
+        auxiliary.remove(folder)
+        finished = latexmk(folder)
+    if kept is not None and finished.returncode == 0:
+        auxiliary.keep(folder, kept)
+    return finished
 
 
 def own_pages(captions: Mapping[str, str]) -> str:
