@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nn_interpretability.training.calibration import brier, expected_calibration_error, nll, reliability
 from nn_interpretability.training.card import evaluation
+from nn_interpretability.uncertainty.calibration import brier, expected_calibration_error, nll, reliability
 
 
 def literal_ece(logits: Tensor, labels: Tensor, bins: int) -> float:

@@ -30,7 +30,7 @@ from nn_interpretability.study.figures import assemble
 from nn_interpretability.study.numbers import numbers_of_figure
 from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
 from nn_interpretability.study.uncertainty_figures import before_and_after
-from nn_interpretability.training.calibration import reliability
+from nn_interpretability.uncertainty.calibration import reliability
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from nn_interpretability.errors import BrokenProductError, ConfigError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.product import read_csv
-from nn_interpretability.training.calibration import expected_calibration_error, nll
 from nn_interpretability.training.loop import Labelled, Recipe, fit, logits_of, resolve_device, train_classifier
+from nn_interpretability.uncertainty.calibration import expected_calibration_error, nll
 
 CPU = torch.device("cpu")
 SETTINGS: dict[str, Any] = {

@@ -16,7 +16,7 @@ from nn_interpretability.methods.gradient import Gradient
 from nn_interpretability.methods.integrated_gradients import IntegratedGradients
 from nn_interpretability.methods.lrp import LRP
 from nn_interpretability.models import build_model
-from nn_interpretability.training.calibration import expected_calibration_error, nll
+from nn_interpretability.uncertainty.calibration import expected_calibration_error, nll
 from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
 from nn_interpretability.uncertainty.temperature import TemperatureScaling, fit_temperature
 from nn_interpretability.uncertainty.vector_scaling import VectorScaling, fit_vector_scaling

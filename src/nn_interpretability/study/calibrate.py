@@ -28,8 +28,8 @@ from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
 from nn_interpretability.study.temperature import TEMPERATURE, Maps, identity_of, maps_of, summed_to
-from nn_interpretability.training.calibration import brier, nll, reliability
 from nn_interpretability.training.loop import BLOCK
+from nn_interpretability.uncertainty.calibration import brier, nll, reliability
 from nn_interpretability.uncertainty.isotonic import IsotonicCalibration
 from nn_interpretability.uncertainty.temperature import fit_temperature
 from nn_interpretability.uncertainty.vector_scaling import fit_vector_scaling

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nn_interpretability.training.calibration import expected_calibration_error, nll
+from nn_interpretability.uncertainty.calibration import expected_calibration_error, nll
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:

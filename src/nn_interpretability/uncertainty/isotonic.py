@@ -9,7 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
 from nn_interpretability.errors import DataError
-from nn_interpretability.training.calibration import check_labelled
+from nn_interpretability.uncertainty.calibration import check_labelled
 
 
 class IsotonicCalibration:

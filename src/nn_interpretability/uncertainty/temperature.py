@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.training.calibration import check_labelled
+from nn_interpretability.uncertainty.calibration import check_labelled
 from nn_interpretability.uncertainty.lbfgs import minimise
 
 BLOCK = 250

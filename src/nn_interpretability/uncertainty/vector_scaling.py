@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nn_interpretability.engine.preserve import left_as_found
-from nn_interpretability.training.calibration import check_labelled
+from nn_interpretability.uncertainty.calibration import check_labelled
 from nn_interpretability.uncertainty.lbfgs import minimise
 from nn_interpretability.uncertainty.temperature import BLOCK, fit_temperature
 
