@@ -161,7 +161,7 @@ def test_other_masks_for_each_class_stand_below_the_same_picture(made: Made) -> 
     assert [len(block.rows) for block in group.blocks] == [3, 3]
     for place, block in enumerate(group.blocks):
         row = block.rows[2]
-        assert row.heading == "Algorithm 1 as published"
+        assert row.heading == "Algorithm 1 with masks as published"
         counts = made.values("independent", "counts")[place]
         assert row.notes == tuple(f"{count} ×" for count in counts)
         assert counts.sum() != PASSES

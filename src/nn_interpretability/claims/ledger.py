@@ -40,7 +40,8 @@ def decide_claims(
         ``numbers``, ``rule``, ``rule_version``, ``rule_digest``, ``rule_commit`` and ``code_commit``.
     numbers_json
         Numbers for the report, behind ``claim.<id>.``: ``verdict``, ``value``, ``low``, ``high``, ``images``,
-        ``seeds`` and, behind ``also.``, what the finding adds; ``claims.count.<verdict>``.
+        ``seeds`` and, behind ``also.``, what the finding adds; ``claims.count.<verdict>``; the largest number of seeds
+        and of images of any claim, ``claims.seeds`` and ``claims.images``.
     first_commits
         The commit in which each rule first appeared, by its digest; "unknown" where git does not tell.
     keys
@@ -137,6 +138,8 @@ def numbers_of_ledger(ledger: list[LedgerEntry], *, source: str = "claims.json")
         count = sum(each["verdict"] == verdict for each in ledger)
         numbers[f"claims.count.{verdict.replace(' ', '_')}"] = entry(count, source=source)
     numbers["claims.count.all"] = entry(len(ledger), source=source)
+    for key in ("seeds", "images"):
+        numbers[f"claims.{key}"] = entry(max((each[key] or 0 for each in ledger), default=0), source=source)
     for each in ledger:
         low, high = each["interval"] or (None, None)
         found: dict[str, Any] = {"verdict": each["verdict"], "images": each["images"], "seeds": each["seeds"]}

@@ -341,7 +341,7 @@ def model_card_table(cards: Mapping[str, Mapping[str, Any]]) -> str:
                 _share(test, "ece"),
             ]
         )
-    head = ["network", "architecture", "numbers", "epochs", "rate", "seed", "validation", "test", "NLL", "ECE"]
+    head = ["network", "architecture", "parameters", "epochs", "rate", "seed", "validation", "test", "NLL", "ECE"]
     return tabular("llrrrrrrrr", head, [rows])
 
 

@@ -191,7 +191,8 @@ def of_claims(config: Config) -> Keys:
         return []
     facts = ["verdict", "value", "low", "high", "images", "seeds", "also.*"]
     counts = [f"claims.count.{verdict.replace(' ', '_')}" for verdict in ("all", *VERDICTS)]
-    return counts + [key for rule in load_rules() for key in behind(f"claim.{rule.id}", facts)]
+    largest = ["claims.seeds", "claims.images"]
+    return counts + largest + [key for rule in load_rules() for key in behind(f"claim.{rule.id}", facts)]
 
 
 def of_replication(config: Config) -> Keys:

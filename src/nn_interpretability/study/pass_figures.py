@@ -217,7 +217,7 @@ def _class_rows(name: str, product: Product, place: int) -> list[MapRow]:
         counts = product.arrays["counts"].values[place]
         notes = [f"{count} ×" for count in counts]
         detail = f"other masks for each class; above: how many of its {product.params['passes']} passes predict it"
-        rows.append(_by_class((name, place, "mean"), "Algorithm 1 as published", detail, product, notes))
+        rows.append(_by_class((name, place, "mean"), "Algorithm 1 with masks as published", detail, product, notes))
     elif product.params["target"] == "all":
         notes = [_minus(f"{score:.1f}") for score in product.arrays["score_mean"].values[place]]
         detail = f"{heading}, mean of all passes for every class; above: mean score of the class"

@@ -145,5 +145,5 @@ def _of_test(rows: Sequence[Row], known: Mapping[str, Table]) -> Iterator[tuple[
             continue
         (row,) = (row for row in rows if row["table"] == name)
         decimals = len(row["printed"].partition(".")[2])
-        unit = table.unit if row["test"] is not None else ""
-        yield name, entry(row["test"], decimals=decimals, unit=unit, source=SOURCE)
+        value, unit = (NOT_RUN, "") if row["test"] is None else (row["test"], table.unit)
+        yield name, entry(value, decimals=decimals, unit=unit, source=SOURCE)
