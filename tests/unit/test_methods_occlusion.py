@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nn_interpretability import Occlusion
 from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.methods.occlusion import _averaged
 
 
 def linear(channels: int = 2, size: int = 6) -> nn.Module:
@@ -62,6 +63,16 @@ def test_covered_images_per_forward_pass_are_bounded():
     assert max(rows) == 4
     assert nets.relative(parts.values, whole.values) < 1e-12
     assert torch.equal(parts.details["position_class"], whole.details["position_class"])
+
+
+def test_many_windows_on_large_images_need_no_memory_for_each_pair_of_window_and_pixel():
+    """Equal falls under all windows average to that fall; each window with each pixel would be 19 gigabytes here."""
+    occlusion = Occlusion(linear(), window=7, stride=1)
+    along = occlusion._along_axes(torch.empty(1, 3, 224, 224))
+    assert [tuple(covered.shape) for covered in along] == [(218, 224)] * 2
+    maps = _averaged(torch.full((218 * 218, 2, 3), 0.25), along)
+    assert maps.shape == (2, 3, 1, 224, 224)
+    assert (maps - 0.25).abs().max() < 1e-14
 
 
 @pytest.mark.parametrize("score", ["logit", "probability"])

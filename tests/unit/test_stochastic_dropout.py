@@ -15,7 +15,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised
 from nn_interpretability.stochastic.passes import draw_passes
-from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness
+from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness, Sampler
 
 DROPOUT = Randomness(dropout=Dropout(seed=3))
 
@@ -36,6 +36,14 @@ def test_late_birth_is_used_for_the_dropout_network_and_gives_the_same() -> None
     late = draw_passes(model, images, DROPOUT, 0, 4, block=2)
     assert late.coverage == {"born at the first dropout": 1}
     assert relative(late.logits, drawn(model, images, late=False)) < 1e-12
+
+
+def test_large_images_go_one_by_one() -> None:
+    def together(*shape: int) -> list[int]:
+        return [part.stop - part.start for part in Sampler(dropout_cnn(), torch.empty(shape), DROPOUT).parts(50)]
+
+    assert together(7, 1, 28, 28) == [5, 2]
+    assert together(3, 3, 224, 224) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("training", [False, True])

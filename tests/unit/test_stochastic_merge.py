@@ -106,9 +106,18 @@ def test_scores_and_maps_must_be_of_the_same_passes() -> None:
 
 def test_other_scores_of_the_same_images_are_refused() -> None:
     (one, first), (two, second) = chunk(0, 10), chunk(10, 20)
-    two = replace(two, undisturbed=two.undisturbed + 1e-9)
+    two = replace(two, undisturbed=two.undisturbed * 1.01)
     with pytest.raises(DataError, match="other scores without dropout"):
         merge_passes([(one, first), (two, second)])
+
+
+def test_processors_of_one_name_may_round_differently() -> None:
+    (one, first), (two, second) = chunk(0, 10), chunk(10, 20)
+    two = replace(two, undisturbed=two.undisturbed + 1e-9)
+    with pytest.warns(UserWarning, match="2 kinds of processor"):
+        merge_passes([(one, first), (two, second)])
+    with pytest.raises(DataError, match="passes 10 to 20 was made on another kind of processor"):
+        merge_passes([(one, first), (two, second)], strict_device=True)
 
 
 def test_chunks_of_another_kind_of_processor_are_merged_and_named_or_refused() -> None:

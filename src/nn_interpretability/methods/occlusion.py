@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -100,9 +101,9 @@ class Occlusion(Method):
         logits = check_scores(self.model(images.clone()), images)
         resolved = self._resolve(target, logits)
         whole = resolved.evaluate(self._scores(logits))
-        covers = self._covers(images)
-        score, seen = self._positions(images, covers, resolved, self._chunk if chunk is None else chunk)
-        maps = self._averaged(whole - score, covers).to(images.dtype)
+        along = self._along_axes(images)
+        score, seen = self._positions(images, along, resolved, self._chunk if chunk is None else chunk)
+        maps = _averaged(whole - score, along).to(images.dtype)
         maps, score = (maps.movedim(0, 1), score.permute(2, 1, 0)) if resolved.stacked else (maps[0], score[:, 0].T)
         grid = self._grid(images)
         return Attribution(
@@ -120,13 +121,15 @@ class Occlusion(Method):
             },
         )
 
-    def _positions(self, images: Tensor, covers: Tensor, resolved: ResolvedTarget, rows: int) -> tuple[Tensor, Tensor]:
+    def _positions(
+        self, images: Tensor, along: Sequence[Tensor], resolved: ResolvedTarget, rows: int
+    ) -> tuple[Tensor, Tensor]:
         """Score ``(positions, targets, samples)`` and largest class ``(positions, samples)`` under each window."""
         fill = self._filled(images)
         step = max(1, rows // len(images))
         scores, classes = [], []
-        for some in covers.split(step):
-            covered = self._covered_logits(images, fill, some)
+        for some in torch.arange(math.prod(map(len, along)), device=images.device).split(step):
+            covered = self._covered_logits(images, fill, _covers(some, along))
             scores.append(resolved.evaluate(self._scores(covered)))
             classes.append(covered.argmax(dim=-1))
         return torch.cat(scores), torch.cat(classes)
@@ -151,20 +154,15 @@ class Occlusion(Method):
     def _lengths(self) -> Sequence[tuple[str, tuple[int, ...]]]:
         return ("window", self._window), ("stride", self._stride)
 
-    def _covers(self, images: Tensor) -> Tensor:
-        """Which pixels each window covers, row by row: boolean, shape ``(positions, ...)``."""
-        sizes = images.shape[2:]
-        grid = self._grid(images)
-        covers = torch.ones((), dtype=torch.bool, device=images.device)
-        for axis, (count, size) in enumerate(zip(grid, sizes, strict=True)):
+    def _along_axes(self, images: Tensor) -> list[Tensor]:
+        """Which pixels windows cover along each axis, boolean ``(positions, pixels)``; a window is their product."""
+        sizes, covered = images.shape[2:], []
+        for axis, (count, size) in enumerate(zip(self._grid(images), sizes, strict=True)):
             window, stride = (_for_axes(name, value, len(sizes))[axis] for name, value in self._lengths())
             begin = torch.arange(count, device=images.device)[:, None] * stride
             pixel = torch.arange(size, device=images.device)
-            along = (pixel >= begin) & (pixel < begin + window)
-            shape = [1] * (2 * len(sizes))
-            shape[axis], shape[len(sizes) + axis] = along.shape
-            covers = covers & along.reshape(shape)
-        return covers.reshape(-1, *sizes)
+            covered.append((pixel >= begin) & (pixel < begin + window))
+        return covered
 
     def _filled(self, images: Tensor) -> Tensor:
         """What windows are filled with, shape of the images."""
@@ -178,12 +176,23 @@ class Occlusion(Method):
         logits = check_scores(self.model(rows), rows)
         return logits.reshape(*covered.shape[:2], -1)
 
-    @staticmethod
-    def _averaged(drops: Tensor, covers: Tensor) -> Tensor:
-        """Mean over the windows that cover a pixel: ``(targets, samples, 1, ...)``."""
-        weights = covers.double().flatten(1)
-        sums = torch.einsum("pmn,px->mnx", drops, weights) / weights.sum(dim=0)
-        return sums.reshape(*sums.shape[:2], 1, *covers.shape[1:])
+
+def _covers(positions: Tensor, along: Sequence[Tensor]) -> Tensor:
+    """Which pixels the windows at some positions cover, counted row by row: boolean, shape ``(positions, ...)``."""
+    covers = torch.ones((), dtype=torch.bool, device=positions.device)
+    for axis in reversed(range(len(along))):
+        chosen = along[axis][positions % len(along[axis])]
+        positions = positions // len(along[axis])
+        covers = covers & chosen.reshape(len(chosen), *(-1 if each == axis else 1 for each in range(len(along))))
+    return covers
+
+
+def _averaged(drops: Tensor, along: Sequence[Tensor]) -> Tensor:
+    """Mean over the windows that cover a pixel, axis by axis: ``(targets, samples, 1, ...)``."""
+    sums = drops.double().reshape(*map(len, along), *drops.shape[1:])
+    for covered in along:  # sums over the first axis of positions, and puts that of pixels at the end
+        sums = torch.tensordot(sums, covered.double() / covered.sum(dim=0), dims=([0], [0]))
+    return sums.unsqueeze(2)
 
 
 def _lengths(name: str, value: int | Sequence[int]) -> tuple[int, ...]:

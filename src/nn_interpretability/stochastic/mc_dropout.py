@@ -32,7 +32,7 @@ class MCDropout(Repeated):
     chunk
         Passes between two merges, a multiple of ``block``; changes nothing in the result, not in a bit.
     block
-        Passes that are computed together; part of the result's bits.
+        Passes that are computed together; part of the result's bits, and what bounds memory for large images.
     products, keep_raw
         ``"mean"``, ``"covariance"``, ``"by_predicted_class"`` and ``"target_by_predicted_class"`` need only sums;
         ``"variance"`` and the maps of the first ``keep_raw`` passes need the map of each pass, which takes longer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ class Merge:
         self._expected, self._end = passes, 0
         self._strict_device = strict_device
         self._devices: Counter[str] = Counter()
+        self._same_bits = True
         self._identity: Mapping[str, Any] | None = None
         self._sums: dict[str, Tensor] = {}
         self._logits: list[Tensor] = []
@@ -79,15 +81,14 @@ class Merge:
     def _fits(self, drawn: DrawnPasses, attributed: AttributedPasses, name: str) -> None:
         """Scores without randomness are the same in all chunks, to rounding if processors differ."""
         self._devices.update([drawn.device, attributed.device])
-        several = len(self._devices) > 1
-        if several and self._strict_device:
+        if self._last is not None and self._undisturbed is not None:
+            for found, expected in ((drawn.undisturbed, self._undisturbed), (attributed.base, self._last.base)):
+                gap = float((found - expected).abs().max()) if found.shape == expected.shape else math.inf
+                if gap > _ROUNDING * float(expected.abs().max()):
+                    raise DataError(f"{name} has other scores without dropout and noise than the chunks before it.")
+                self._same_bits &= gap == 0  # processors of one name may still round differently
+        if self._strict_device and not (self._same_bits and len(self._devices) == 1):
             raise DataError(f"{name} was made on another kind of processor: {', '.join(sorted(self._devices))}.")
-        if self._last is None or self._undisturbed is None:
-            return
-        for found, expected in ((drawn.undisturbed, self._undisturbed), (attributed.base, self._last.base)):
-            allowed = _ROUNDING * float(expected.abs().max()) if several else 0.0
-            if found.shape != expected.shape or float((found - expected).abs().max()) > allowed:
-                raise DataError(f"{name} has other scores without dropout and noise than the chunks before it.")
 
     def _follows(self, drawn: DrawnPasses, name: str) -> None:
         block = drawn.identity["block"]
@@ -116,10 +117,10 @@ class Merge:
             )
         raw = torch.cat(self._raw) if self._raw else None
         found = assemble(torch.cat(self._logits), undisturbed, self._sums, torch.cat(self._scores), raw, last)
-        if len(self._devices) > 1:
+        if len(self._devices) > 1 or not self._same_bits:
             warnings.warn(
-                f"The passes were computed on {len(self._devices)} kinds of processor, so their bits depend on which "
-                f"job ran where: {', '.join(sorted(self._devices))}.",
+                f"The passes were computed on {max(len(self._devices), 2)} kinds of processor, so their bits depend on "
+                f"which job ran where: {', '.join(sorted(self._devices))}.",
                 stacklevel=2,
             )
         return replace(found, coverage={**found.coverage, "devices": dict(sorted(self._devices.items()))})

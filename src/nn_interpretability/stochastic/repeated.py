@@ -44,7 +44,7 @@ class Repeated:
     passes
         Number of passes.
     block
-        Passes that are computed together; part of the result's bits.
+        Passes that are computed together; part of the result's bits, and what bounds memory for large images.
     chunk
         Passes between two merges, a multiple of the block; changes nothing in the result.
     products, keep_raw

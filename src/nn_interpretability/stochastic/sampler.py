@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.engine.forward import check_scores
 from nn_interpretability.errors import ConfigError, DataError
+from nn_interpretability.methods.base import rows_per_image
 from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised, Undisturbed, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
@@ -19,7 +20,6 @@ from nn_interpretability.stochastic.pooling import QuickPooling
 
 Scale = Literal["absolute", "range", "std"]
 
-_ROWS = 250  # larger batches of small images fall out of the cache
 _TOLERANCE = 1e4  # units in the last place, of the largest score, that two ways to compute scores may differ by
 _TENSOR_FLOAT = 1e-2  # the same for GPUs, relative, which may multiply in a shorter format
 
@@ -222,7 +222,7 @@ class Sampler:
 
     def parts(self, block: int, count: int | None = None) -> Iterator[slice]:
         """Which images go together, of all or of the first so many: as many as fit into moderate batches."""
-        together = max(1, _ROWS // block)
+        together = max(1, rows_per_image(self.images[:1], None) // block)
         count = len(self.images) if count is None else count
         for begin in range(0, count, together):
             yield slice(begin, min(begin + together, count))
@@ -255,7 +255,8 @@ class Sampler:
         """Scores ``(N, K)`` without dropout and noise."""
         still = self.still()
         with torch.no_grad():
-            return torch.cat([check_scores(still(part.clone()), part) for part in self.images.split(_ROWS)])
+            parts = self.images.split(rows_per_image(self.images[:1], None))
+            return torch.cat([check_scores(still(part.clone()), part) for part in parts])
 
     def scores(self, draws: BlockDraws, images: Tensor | None = None) -> Tensor:
         """Scores ``(passes, N, K)``; of other images without noise, such as references, if given."""
