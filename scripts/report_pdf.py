@@ -19,5 +19,6 @@ with job(snakemake) as this:
         left_out=snakemake.params.left_out,
         own_figures=snakemake.params.own_figures,
         log=snakemake.log.latex,
-        kept=snakemake.log.auxiliary,
+        # No log of the rule, because Snakemake removes those before a job begins.
+        kept=Path(snakemake.log.latex).with_name("report_pdf.auxiliary.json"),
     )

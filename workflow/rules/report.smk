@@ -129,7 +129,6 @@ rule report_pdf:
     log:
         "<logs>/report_pdf.log",
         latex="<logs>/report_pdf.latex.log",
-        auxiliary="<logs>/report_pdf.auxiliary.json",
     benchmark:
         "<benchmarks>/report_pdf.tsv"
     conda:
