@@ -38,7 +38,7 @@ from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
-from nn_interpretability.storage.job_record import write_run
+from nn_interpretability.storage.job_record import available, write_run
 from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.storage.product import digest_of
 from nn_interpretability.study.published import JOBS as PUBLISHED_JOBS

@@ -13,7 +13,8 @@ if config["replication"]:
         input:
             digits=rules.prepare_digits.output.digits,
         output:
-            measured="<results>/replication/{published}.json",
+            # Kept while the job runs: numbers are not replaced by none.
+            measured=update("<results>/replication/{published}.json"),
         log:
             "<logs>/reproduce_published/{published}.log",
         benchmark:
@@ -35,8 +36,11 @@ if config["replication"]:
                 ],
                 "seed": derive_seed(config["seed"], "reproduce_published"),
             },
-            # Weights that turn up later are a reason to run again, and so is another list of numbers.
-            available=study_weights.look_up(config["data"]["local"]),
+            available=lambda wildcards: available(
+                study_weights.look_up(config["data"]["local"]),
+                f"{config['results']}/logs/reproduce_published/{wildcards.published}.log",
+                "the study's weights",
+            ),
             published=digest_of(PUBLISHED),
         script:
             "../../scripts/reproduce_published.py"

@@ -53,9 +53,10 @@ rule calibrate:
             rules.train_model.output.weights, model=config["calibrations"][wildcards.calibration]["models"]
         ),
     output:
-        calibration="<results>/calibrations/{calibration}.h5",
-        numbers="<results>/numbers/calibrations/{calibration}.json",
-        metrics="<results>/metrics/calibrations/{calibration}.csv",
+        # Kept while the job runs: photographs are not replaced by none.
+        calibration=update("<results>/calibrations/{calibration}.h5"),
+        numbers=update("<results>/numbers/calibrations/{calibration}.json"),
+        metrics=update("<results>/metrics/calibrations/{calibration}.csv"),
     log:
         "<logs>/calibrate/{calibration}.log",
     benchmark:
@@ -76,7 +77,10 @@ rule calibrate:
         },
         bins=lambda wildcards: config["calibrations"][wildcards.calibration]["bins"],
         photographs=lambda wildcards: config["calibrations"][wildcards.calibration]["photographs"],
-        # Photographs that turn up later are a reason to run again.
-        available=lambda wildcards: photographs_of(wildcards.calibration) is not None,
+        available=lambda wildcards: available(
+            photographs_of(wildcards.calibration) is not None,
+            f"{config['results']}/logs/calibrate/{wildcards.calibration}.log",
+            "photographs and the weights of their network",
+        ),
     script:
         "../../scripts/calibrate.py"

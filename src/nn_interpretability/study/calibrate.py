@@ -24,6 +24,7 @@ from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
+from nn_interpretability.storage.job_record import refuse_worse
 from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
@@ -56,6 +57,7 @@ def calibrate(
     photograph_settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
     keys: Sequence[str] = ANY,
+    earlier: Path | str | None = None,
 ) -> None:
     """Fit calibrations, measure what they are worth, and explain the first network before and after a temperature.
 
@@ -84,7 +86,18 @@ def calibrate(
         What makes the files.
     keys
         Of the numbers that the job declares.
+    earlier
+        Log of an earlier run that had photographs, which is not replaced by one without; None if there was none.
+
+    Raises
+    ------
+    DataError
+        If the photographs of an earlier run are no longer there.
     """
+    if found is None and earlier is not None:
+        refuse_worse(
+            output, earlier, "photographs", "they, or the weights of their network, are not in the data folder"
+        )
     digits = digits_file.load(digits_h5)
     source = f"calibrations/{name}.h5"
     numbers: dict[str, Any] = {"bins": entry(bins, source=source)}

@@ -29,6 +29,7 @@ from nn_interpretability.models.weights import load_weights
 from nn_interpretability.stochastic.passes import draw_passes
 from nn_interpretability.stochastic.pooling import QuickPooling
 from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness
+from nn_interpretability.storage.job_record import refuse_worse
 from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.fluctuation import largest_entry
 from nn_interpretability.study.published import load as load_published
@@ -104,6 +105,7 @@ def reproduce(
     device: str,
     provenance: Mapping[str, Any],
     progress: Progress | None = None,
+    earlier: Path | str | None = None,
 ) -> None:
     """Measure what one job measures, with the study's weights; without them the file says why there is nothing.
 
@@ -121,8 +123,17 @@ def reproduce(
         How much, and where searches and passes are computed.
     provenance, progress
         What makes the file; called with steps done.
+    earlier
+        Log of an earlier run that had the weights, whose numbers are not replaced by none; None if there was none.
+
+    Raises
+    ------
+    DataError
+        If a file is not the published one, or the weights of an earlier run are no longer there.
     """
     files, reason = study_weights.obtain(local)
+    if files is None and earlier is not None:
+        refuse_worse(output, earlier, "the study's networks", reason)
     reason = reason or incomplete(digits := digits_file.load(digits_h5))
     measured: Measured = {}
     if files is not None and not reason:
