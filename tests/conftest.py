@@ -52,8 +52,16 @@ def study_data() -> Path:
 def made_up_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a results folder of made-up numbers and figures of the whole study; only to be copied."""
     from figures.results import make_results
+    from filelock import FileLock
 
-    return make_results(tmp_path_factory.mktemp("made-up")).folder
+    # Test processes have a folder below one that they share; the first of them makes the results.
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if alone else base.parent) / "made-up"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            make_results(folder.with_suffix(".unfinished")).folder.rename(folder)
+    return folder
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

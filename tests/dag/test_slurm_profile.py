@@ -63,6 +63,8 @@ class Cluster:
 
 
 EDITED = (("YOUR_ACCOUNT", "lab"), ("YOUR_PARTITION", "gpu-nodes"))
+# The executor ends only after its first look at jobs, also if there are none.
+IMPATIENT = (*EDITED, ("seconds-before-status-checks: 20", "seconds-before-status-checks: 1"))
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def options(words: list[str], folder: Path) -> list[str]:
 
 
 def test_the_words_of_a_job_with_a_gpu_and_of_one_without(cluster: Cluster) -> None:
-    told = cluster.run(cluster.profile(*EDITED), "--retries", "0", "--keep-going", "--", CPU_TARGET, GPU_TARGET)
+    told = cluster.run(cluster.profile(*IMPATIENT), "--retries", "0", "--keep-going", "--", CPU_TARGET, GPU_TARGET)
     assert told.returncode == 1
     assert "a test submits nothing" in told.stderr
     logs = "FOLDER/.snakemake/slurm_logs"
@@ -108,7 +110,7 @@ def test_the_words_of_a_job_with_a_gpu_and_of_one_without(cluster: Cluster) -> N
 
 def test_device_cpu_asks_for_no_gpu(cluster: Cluster) -> None:
     cluster.run(
-        cluster.profile(*EDITED), "--retries", "0", "--config", "device=cpu", "--", GPU_TARGET
+        cluster.profile(*IMPATIENT), "--retries", "0", "--config", "device=cpu", "--", GPU_TARGET
     )  # fmt: skip
     (words,) = cluster.submitted().values()
     assert not [word for word in words if word.startswith("--gpus")]
