@@ -66,7 +66,20 @@ def added_to_a_constant(_: Any, images: Tensor) -> Tensor:
     return shifted / DEVIATION[:, None, None]
 
 
+def channel_by_channel(_: Any, images: Tensor) -> Tensor:
+    """As GoogLeNet does it."""
+    return torch.cat([torch.unsqueeze(images[:, c], 1) / DEVIATION[c] - MEAN[c] / DEVIATION[c] for c in range(3)], 1)
+
+
+def unbound_and_stacked(_: Any, images: Tensor) -> Tensor:
+    channels = zip(images.unbind(1), MEAN, DEVIATION, strict=True)
+    return torch.stack(tensors=[(values - mean) / deviation for values, mean, deviation in channels], dim=1)
+
+
 NORMALISATIONS = {
+    "channel by channel": (channel_by_channel, {}),
+    "unbound and stacked": (unbound_and_stacked, {}),
+    "beside a constant": (lambda _, x: normalised(torch.cat([torch.ones_like(x), x], 1).split(3, 1)[1]), {}),
     "operators": (lambda _, images: normalised(images), {}),
     "in place": (in_place, {}),
     "functions": (lambda _, x: torch.div(torch.sub(x, MEAN.view(1, 3, 1, 1)), DEVIATION.view(1, 3, 1, 1)), {}),
@@ -129,6 +142,7 @@ def write_then_scale(_: Any, images: Tensor) -> Tensor:
 NOT_FOLLOWED = {
     "relu": lambda _, x: F.relu(x),
     "relu in place": lambda _, x: F.relu(x - 0.5, inplace=True),
+    "a part not followed": lambda _, x: torch.cat([x[:, :1].relu(), x[:, 1:]], 1),
     "a part overwritten": write_into,
     "a view overwritten": write_into_a_view,
     "overwritten, then scaled": write_then_scale,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nn_interpretability.engine.operations import MONOTONE, changed_in_place, depends_on_input, tensors_in
+from nn_interpretability.engine.operations import JOINING, MONOTONE, changed_in_place, depends_on_input, tensors_in
 from nn_interpretability.errors import ConfigError
 
 Bound = float | Sequence[float] | Tensor
@@ -117,29 +117,35 @@ class PixelBounds:
 
     def replay(
         self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Ends | None:
-        """The bounds of what a call will return; to be asked before the call, which may write into its arguments.
+    ) -> Sequence[Ends] | None:
+        """The bounds of each tensor that a call will return; asked before the call, which may write into its arguments.
 
         None where they are not known: then nothing was computed.
         """
         depending = depends_on_input(tensors_in((args, kwargs)))
-        place = next((i for i, arg in enumerate(args) if isinstance(arg, Tensor) and arg.requires_grad), None)
-        if name not in MONOTONE or len(depending) != 1 or place is None:
+        if name not in MONOTONE or (len(depending) != 1 and name not in JOINING):
             return None
-        bounds = self.of(args[place])
-        if bounds is None:
+        bounds = {id(tensor): self.of(tensor) for tensor in depending}
+        known = {key: ends for key, ends in bounds.items() if ends is not None}
+        if len(known) < len(bounds):
             return None
-        ends = [function(*_with_copies(args, place, end), **kwargs) for end in bounds]
-        if not all(isinstance(end, Tensor) for end in ends):
-            return None
-        return torch.minimum(*ends), torch.maximum(*ends)
+        low, high = (
+            list(tensors_in(function(*_with_copies(args, one), **_with_copies(kwargs, one))))
+            for one in ({key: ends[end] for key, ends in known.items()} for end in (0, 1))
+        )
+        return [(torch.minimum(*ends), torch.maximum(*ends)) for ends in zip(low, high, strict=True)]
 
     def follow(self, tensor: Tensor, ends: Ends) -> None:
         """Keep the bounds of a tensor, until somebody writes into it."""
         self._known[id(tensor)] = _Followed(tensor, tensor._version, ends)
 
 
-def _with_copies(args: Sequence[Any], place: int, value: Tensor) -> list[Any]:
-    """The arguments with another value at one place, and nothing that the model could see written into."""
-    given = [*args[:place], value, *args[place + 1 :]]
-    return [arg.clone() if isinstance(arg, Tensor) else arg for arg in given]
+def _with_copies(value: Any, other: Mapping[int, Tensor]) -> Any:
+    """Arguments with other tensors in the place of some, and nothing that the model could see written into."""
+    if isinstance(value, Tensor):
+        return other.get(id(value), value).clone()
+    if isinstance(value, dict):
+        return {key: _with_copies(item, other) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)(_with_copies(item, other) for item in value)
+    return value

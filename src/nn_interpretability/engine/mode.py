@@ -109,7 +109,7 @@ class SurrogateMode(TorchFunctionMode):
         if not inputs:
             return call.run()
         made_by = [tensor.grad_fn for tensor in inputs]
-        ends = None if self.bounds is None else self.bounds.replay(call.name, func, args, call.kwargs)
+        followed = None if self.bounds is None else self.bounds.replay(call.name, func, args, call.kwargs)
         treatment = self._rulebook.treat(call, self)
         ready = None if isinstance(treatment, Uncovered) else treatment.result
         result = call.run() if ready is None else ready
@@ -117,8 +117,9 @@ class SurrogateMode(TorchFunctionMode):
         if outputs:
             self._log(call, treatment)
             self.witness.mark(outputs, made_by)
-            if self.bounds is not None and ends is not None and isinstance(treatment, Passed):
-                self.bounds.follow(result, ends)
+            if self.bounds is not None and followed is not None and isinstance(treatment, Passed):
+                for tensor, ends in zip(tensors_in(result), followed, strict=True):
+                    self.bounds.follow(tensor, ends)
         return result
 
     def _log(self, call: Call, treatment: Treatment) -> None:

@@ -75,9 +75,11 @@ QUOTIENTS = _names("div idiv truediv itruediv divide rtruediv rdiv")
 MATRIX_PRODUCTS = _names("matmul rmatmul mm bmm addmm einsum bilinear")
 CONTRACTIONS = MATRIX_PRODUCTS - {"addmm", "bilinear"}  # the ones that add nothing
 
-# Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved or averaged.
+JOINING = _names("cat concat concatenate stack hstack vstack")  # several tensors, each value handed on as it is
+
+# Monotone in each value, so that bounds can be followed: values are scaled, shifted, moved, joined or averaged.
 MONOTONE = (TRANSPARENT | BATCH_NORM | _names("mul imul rmul multiply div idiv truediv itruediv divide")) - _names(
-    """cat concat concatenate stack hstack vstack sum mean interpolate upsample copy
+    """sum mean interpolate upsample copy
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout"""
 )
 
