@@ -17,7 +17,7 @@ from PIL import Image
 from nn_interpretability.code_digest import code_digest
 from nn_interpretability.config.problems import Problem
 from nn_interpretability.config.validate import checked, problems_of
-from nn_interpretability.data import folder, probes
+from nn_interpretability.data import folder, imagenet, probes
 from nn_interpretability.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models.build import build_model
@@ -202,6 +202,13 @@ def test_torchvision_has_networks_and_says_which_it_has_not() -> None:
     assert type(build_model("torchvision:squeezenet1_0")).__name__ == "SqueezeNet"
     with pytest.raises(ConfigError, match="no classifier 'resnet19'; did you mean 'resnet1"):
         build_model("torchvision:resnet19")
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_networks_that_shift_pictures_themselves_are_built_for_pictures_normalised_as_for_imagenet(name: str) -> None:
+    pixels = torch.linspace(0, 1, 12).reshape(1, 3, 2, 2)
+    shifted = build_model(f"torchvision:{name}")._transform_input(imagenet.normalised(pixels))
+    torch.testing.assert_close(shifted, 2 * pixels - 1)
 
 
 def test_the_digest_follows_the_file_and_not_its_comments(home: Path) -> None:

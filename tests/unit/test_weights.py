@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nn_interpretability.errors import BrokenProductError, DataError
+from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights, save_weights
 from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.storage.product import sidecar_of
@@ -130,6 +132,15 @@ def test_what_does_not_fit_is_named_and_the_model_is_left_as_it_was(tmp_path: Pa
     with pytest.raises(DataError, match=rf"{path} does not fit Sequential: .*{words}"):
         load_weights(model, path)
     assert same(model, small(2))
+
+
+def test_published_names_of_dense_networks(tmp_path: Path):
+    """As in densenet121-a639ec97.pth: other names in dense layers, and no counts of batches."""
+    model, other = (build_model("torchvision:densenet121") for _ in range(2))
+    state = {re.sub(r"(denselayer\d+\.\w+)([12]\.)", r"\1.\2", name): v for name, v in model.state_dict().items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in state
+    torch.save({name: v for name, v in state.items() if "num_batches_tracked" not in name}, tmp_path / "w.pth")
+    assert same(load_weights(other, tmp_path / "w.pth"), model)
 
 
 def test_weights_in_half_precision_are_taken(tmp_path: Path):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
 
@@ -129,19 +129,3 @@ def normalised(pixels: Tensor) -> Tensor:
 def black() -> Sequence[float]:
     """What a black pixel is after :func:`normalised`, per channel."""
     return [-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)]
-
-
-def network(name: str) -> Any:
-    """A classifier of torchvision with new weights.
-
-    Raises
-    ------
-    DataError
-        If torchvision has no classifier of this name.
-    """
-    import torchvision.models
-    from torchvision.models import get_model, list_models
-
-    if name not in list_models(module=torchvision.models):
-        raise DataError(f"torchvision has no classifier {name!r}; torchvision.models.list_models() names them.")
-    return get_model(name, weights=None)

@@ -13,10 +13,15 @@ import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 from torch import nn
 
 from nn_interpretability.errors import ConfigError
+
+# What torchvision sets where it loads the weights itself; no file of weights says it.
+_SHIFTING = {"transform_input": True, "init_weights": False}
+_AS_PUBLISHED: dict[str, dict[str, Any]] = {"googlenet": _SHIFTING, "inception_v3": _SHIFTING}
 
 
 def from_file(path: Path | str, factory: str = "build") -> nn.Module:
@@ -53,7 +58,10 @@ def from_file(path: Path | str, factory: str = "build") -> nn.Module:
 
 
 def from_torchvision(name: str) -> nn.Module:
-    """A classifier of torchvision with new weights.
+    """A classifier of torchvision with new weights, built as torchvision builds it for the weights that it publishes.
+
+    So ``googlenet`` and ``inception_v3`` take pictures normalised as for ImageNet, like all others, and bring them to
+    [-1, 1] themselves.
 
     Raises
     ------
@@ -68,7 +76,7 @@ def from_torchvision(name: str) -> nn.Module:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "torchvision.models.list_models() names them."
         raise ConfigError(f"torchvision has no classifier {name!r}; {hint}")
-    network: nn.Module = get_model(name, weights=None)
+    network: nn.Module = get_model(name, weights=None, **_AS_PUBLISHED.get(name, {}))
     return network
 
 

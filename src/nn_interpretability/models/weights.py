@@ -25,6 +25,7 @@ from nn_interpretability.storage.product import (
 )
 
 PICKLES = (".pt", ".pth")
+_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 _NAMED = 3
 """So many of the numbers that do not fit are named, of each kind of misfit."""
 
@@ -54,10 +55,18 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     """
     path = Path(path)
     _check_digest(path)
-    state = _read(path)
+    state = renamed(_read(path))
     _check(model, state, path)
     model.load_state_dict(state)
     return model
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with the names that torchvision's networks have now.
+
+    The published files of its DenseNets say ``denselayer1.norm.1.weight`` for ``denselayer1.norm1.weight``.
+    """
+    return {_DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
@@ -145,7 +154,9 @@ def _complaint(path: Path, error: Exception) -> str:
 def _check(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Compare with the model: names, shapes, kind of numbers, NaN; all problems in one message."""
     expected = model.state_dict()
-    missing = [f"{name} is missing" for name in sorted(expected.keys() - state.keys())]
+    # Files from before torch 0.4.1 have no counts of batches, and torch does without them.
+    absent = {name for name in expected.keys() - state.keys() if not name.endswith("num_batches_tracked")}
+    missing = [f"{name} is missing" for name in sorted(absent)]
     strange = [f"{name} is not part of the model" for name in sorted(state.keys() - expected.keys())]
     problems = []
     for name in sorted(expected.keys() & state.keys()):

@@ -22,6 +22,7 @@ from nn_interpretability.data import digits as digits_file
 from nn_interpretability.data import imagenet, probes
 from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
+from nn_interpretability.models.outside import from_torchvision
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
 from nn_interpretability.storage.job_record import refuse_worse
@@ -229,7 +230,7 @@ def _photographs(
             "numbers": {"shown": entry("no", source=source), "ratio": entry(None, source=source)} | none,
         }
     pixels, labels = imagenet.load(found.pictures, settings["limit"])
-    model = load_weights(imagenet.network(network), found.weights).eval()
+    model = load_weights(from_torchvision(network), found.weights).eval()
     with torch.no_grad():
         scores = torch.cat([model(imagenet.normalised(block)) for block in pixels.split(20)]).double()
     half = torch.arange(len(labels)) % 2 == 0

@@ -24,7 +24,7 @@ from nn_interpretability.engine.partial import output_of
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models.build import TORCHVISION, build_model
-from nn_interpretability.models.weights import load_weights
+from nn_interpretability.models.weights import load_weights, renamed
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
 from nn_interpretability.storage.product import verified, write_json, writing
 
@@ -151,7 +151,7 @@ def _filled(model: nn.Module, found: pretrained.Weights) -> nn.Module:
         return load_weights(model, found.path)
     assert found.content is not None  # checked by its digest already
     state = torch.load(io.BytesIO(found.content), map_location="cpu", weights_only=True)
-    model.load_state_dict(state)
+    model.load_state_dict(renamed(state))
     return model
 
 

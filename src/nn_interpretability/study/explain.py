@@ -16,6 +16,8 @@ from nn_interpretability.data import imagenet
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models import architectures, build_model
 from nn_interpretability.models.weights import load_weights
+from nn_interpretability.models.build import TORCHVISION
+from nn_interpretability.models.outside import from_torchvision
 from nn_interpretability.registry import method_entry
 
 
@@ -66,7 +68,7 @@ def explain_picture(
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and overwritten
         network = _network(model)
     network = load_weights(network, weights).to(device).eval()
-    natural = model.startswith("torchvision:")
+    natural = model.startswith(TORCHVISION)
     pixels = (imagenet.read(picture) if natural else _digit(picture)).to(device)
     options = dict(parameters)
     if natural and "input_bounds" in entry.parameters["properties"]:
@@ -85,30 +87,23 @@ def class_names(model: str, classes: int) -> Sequence[str] | None:
     classes
         Number of classes of the explained model.
     """
-    if not model.startswith("torchvision:"):
+    if not model.startswith(TORCHVISION):
         return None
     from torchvision.models import get_model_weights
 
-    names: Sequence[str] = next(iter(get_model_weights(model.removeprefix("torchvision:")))).meta["categories"]
+    names: Sequence[str] = next(iter(get_model_weights(model.removeprefix(TORCHVISION)))).meta["categories"]
     return names if len(names) == classes else None
 
 
 def _network(name: str) -> nn.Module:
-    if not name.startswith("torchvision:"):
-        if name not in architectures():
-            raise ConfigError(
-                f"model={name!r} is not known: give torchvision:NAME (torchvision:resnet18), or one of "
-                f"{', '.join(architectures())}."
-            )
-        return build_model(name)
-    import torchvision.models
-    from torchvision.models import get_model, list_models
-
-    wanted = name.removeprefix("torchvision:")
-    if wanted not in list_models(module=torchvision.models):
-        raise ConfigError(f"torchvision has no classifier {wanted!r}; torchvision.models.list_models() names them.")
-    network: nn.Module = get_model(wanted, weights=None)
-    return network
+    if name.startswith(TORCHVISION):
+        return from_torchvision(name.removeprefix(TORCHVISION))
+    if name not in architectures():
+        raise ConfigError(
+            f"model={name!r} is not known: give torchvision:NAME (torchvision:resnet18), or one of "
+            f"{', '.join(architectures())}."
+        )
+    return build_model(name)
 
 
 def _digit(picture: Path | str) -> Tensor:
