@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution
 from nn_interpretability.data import imagenet
+from nn_interpretability.data.view import View
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models import architectures, build_model
-from nn_interpretability.models.weights import load_weights
 from nn_interpretability.models.build import TORCHVISION
 from nn_interpretability.models.outside import from_torchvision
+from nn_interpretability.models.weights import load_weights
 from nn_interpretability.registry import method_entry
+from nn_interpretability.study.attribute import options_for
 
 
 def explain_picture(
@@ -43,8 +45,8 @@ def explain_picture(
     weights
         A ``.safetensors`` file or a state dict; required.
     method, parameters
-        Name of the method in the registry, and its hyper-parameters. For a torchvision model LRP gets the pixel
-        bounds that belong to the normalisation, unless they are given.
+        Name of the method in the registry, and its hyper-parameters. For a torchvision model ``input_bounds``,
+        ``reference`` and ``fill`` are by default what the normalisation makes of black and white, as in the workflow.
     target
         The class to explain; None for the predicted one.
     device
@@ -70,9 +72,8 @@ def explain_picture(
     network = load_weights(network, weights).to(device).eval()
     natural = model.startswith(TORCHVISION)
     pixels = (imagenet.read(picture) if natural else _digit(picture)).to(device)
-    options = dict(parameters)
-    if natural and "input_bounds" in entry.parameters["properties"]:
-        options.setdefault("input_bounds", _normalised_bounds())
+    view = View(imagenet.IMAGENET_MEAN, imagenet.IMAGENET_STD) if natural else View()
+    options = options_for(method, parameters, view)
     images = imagenet.normalised(pixels) if natural else pixels
     return entry.build(network, options).interpret(images, target), pixels
 
@@ -109,9 +110,3 @@ def _network(name: str) -> nn.Module:
 def _digit(picture: Path | str) -> Tensor:
     image = imagenet.open_picture(picture, "L").resize((28, 28), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)[None, None]
-
-
-def _normalised_bounds() -> tuple[Sequence[float], Sequence[float]]:
-    """The bounds of normalised pixels, from the same arithmetic in float32 as the pixels themselves."""
-    ends = [imagenet.normalised(torch.full((1, 3, 1, 1), end)).flatten().tolist() for end in (0.0, 1.0)]
-    return ends[0], ends[1]
