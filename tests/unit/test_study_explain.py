@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import nets
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
+from nn_interpretability.data import imagenet
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import save_weights
@@ -60,6 +62,25 @@ def test_a_photograph_is_cropped_and_normalised(tmp_path, study_data):
         assert drawn.width > 100
 
 
+def test_words_of_the_shell_mean_what_they_mean_in_a_configuration(digit, tmp_path):
+    """Black is a black pixel before the normalisation, which is not zero behind it."""
+    save_weights(build_model("torchvision:squeezenet1_0"), tmp_path / "w.safetensors")
+    given = {"model": "torchvision:squeezenet1_0", "weights": tmp_path / "w.safetensors", "target": 3}
+    found, _ = explain(digit, method="deeplift", **given)
+    assert found.reference[0, :, 0, 0].tolist() == pytest.approx(imagenet.black())
+    settings = {"window": 112, "stride": 112}
+    filled, _ = explain(digit, method="occlusion", parameters={**settings, "fill": "black"}, **given)
+    expected, _ = explain(digit, method="occlusion", parameters={**settings, "fill": list(imagenet.black())}, **given)
+    assert nets.relative(filled.values, expected.values) < 1e-3
+
+
+def test_pixel_bounds_are_followed_through_a_network_that_shifts_pictures_itself(digit, tmp_path):
+    save_weights(build_model("torchvision:googlenet"), tmp_path / "w.safetensors")
+    settings = {"model": "torchvision:googlenet", "method": "lrp", "parameters": {"composite": "montavon2019"}}
+    explained, _ = explain(digit, weights=tmp_path / "w.safetensors", **settings)
+    assert explained.values.abs().max() > 0
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
@@ -81,6 +102,24 @@ def test_a_picture_that_is_none_is_named(tmp_path, weights):
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(DataError, match=r"text\.png"):
         explain(tmp_path / "text.png", weights=weights)
+
+
+def test_a_picture_of_too_many_pixels_is_named(digit, weights, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 28 * 28 // 2 - 1)
+    with pytest.raises(DataError, match=r"one\.png has too many pixels: .* Make it smaller"):
+        explain(digit, weights=weights)
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 1), (8, -1)])
+def test_a_picture_stands_upright_however_the_camera_was_held(tmp_path, weights, orientation, turns):
+    """Orientation 6: what was stored is to be turned clockwise by a quarter."""
+    upright = np.zeros((28, 28), dtype=np.uint8)
+    upright[6:22, 4:8], upright[4:6, 4:16] = 255, 128
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(np.rot90(upright, turns)).save(tmp_path / "held.png", exif=exif)
+    _, seen = explain(tmp_path / "held.png", weights=weights)
+    assert torch.equal((255 * seen[0, 0]).round().byte(), torch.from_numpy(upright))
 
 
 def test_random_numbers_of_the_caller_are_left_alone(digit, weights):

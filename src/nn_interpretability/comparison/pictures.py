@@ -64,7 +64,7 @@ def _pixels(path: Path) -> npt.NDArray[np.float64]:
     try:
         with Image.open(path) as opened:
             return np.asarray(opened.convert("RGB"), np.float64)
-    except OSError as error:
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as a picture ({error}); make it again, or leave it out.") from error
 
 

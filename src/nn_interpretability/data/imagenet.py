@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from nn_interpretability.errors import DataError
 
@@ -104,19 +104,21 @@ def read(picture: Path | str) -> Tensor:
 
 
 def open_picture(picture: Path | str, mode: str) -> Image.Image:
-    """A picture file in one of Pillow's modes.
+    """A picture file in one of Pillow's modes, turned upright where its EXIF data say how the camera was held.
 
     Raises
     ------
     DataError
-        If there is no such file, or it cannot be read.
+        If there is no such file, or it cannot be read, or it has more pixels than Pillow reads.
     """
     try:
         with Image.open(picture) as opened:
-            return opened.convert(mode)
+            return ImageOps.exif_transpose(opened).convert(mode)
     except FileNotFoundError as error:
         raise DataError(f"There is no picture {picture}.") from error
-    except (UnidentifiedImageError, OSError) as error:
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{picture} has too many pixels: {error} Make it smaller.") from error
+    except (OSError, SyntaxError) as error:  # a broken PNG is a SyntaxError
         raise DataError(f"{picture} is not a picture that can be read: {error}.") from error
 
 
