@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nn_interpretability.training.card import evaluation
-from nn_interpretability.uncertainty.calibration import brier, expected_calibration_error, nll, reliability
+from nn_interpretability.uncertainty.calibration import (
+    brier,
+    expected_calibration_error,
+    nll,
+    reliability,
+)
 
 
 def literal_ece(logits: Tensor, labels: Tensor, bins: int) -> float:
@@ -109,6 +114,13 @@ def test_neither_adding_a_constant_nor_the_order_of_rows_matters():
 def test_refusals(measure, logits: Tensor, labels: Tensor, words: str):
     with pytest.raises(ValueError, match=words):
         measure(logits, labels)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8])
+def test_labels_are_integers_of_any_type(dtype: torch.dtype):
+    logits, labels = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, 3.0, 1.0]]), torch.tensor([0, 1, 2])
+    for measure in (nll, brier, expected_calibration_error):
+        assert measure(logits, labels.to(dtype)) == measure(logits, labels)
 
 
 def test_no_bins():

@@ -113,6 +113,22 @@ def test_labels_out_of_range_are_refused(fit):
         fit(torch.zeros(3, 5), torch.tensor([0, 1, 5]))
 
 
+@pytest.mark.parametrize("fit", [fit_temperature, lambda z, y: fit_vector_scaling(z, y)[1].tolist()])
+def test_neither_the_type_of_labels_nor_the_default_device_matters(fit):
+    logits, labels = overconfident()
+    expected = fit(logits, labels)
+    with torch.device("meta"):
+        assert fit(logits, labels.int()) == expected
+
+
+def test_calibrated_probabilities_are_of_the_type_of_the_logits():
+    logits, labels = overconfident()
+    calibration = IsotonicCalibration(logits, labels.int())
+    found = calibration.log_probabilities(logits.float())
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), calibration.log_probabilities(logits), rtol=0, atol=1e-3)
+
+
 def test_vector_scaling_finds_factors_and_offsets():
     scores, labels = overconfident(rows=20000, size=1.0)
     weight, bias = torch.tensor([0.5, 1, 2, 1, 1.5]), torch.tensor([1.0, -1, 0, 0.5, -0.5])

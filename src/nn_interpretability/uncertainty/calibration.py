@@ -19,14 +19,14 @@ def nll(logits: Tensor, labels: Tensor) -> float:
     logits
         Shape (n, classes); computed in float64.
     labels
-        Shape (n,), the true classes.
+        Shape (n,), the true classes: integers of any type, on any device.
 
     Raises
     ------
     ValueError
         If shapes, labels or numbers are not usable; the message says which.
     """
-    check_labelled(logits, labels)
+    labels = check_labelled(logits, labels)
     return float(F.cross_entropy(logits.double(), labels))
 
 
@@ -42,7 +42,7 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -
     logits
         Shape (n, classes); computed in float64.
     labels
-        Shape (n,), the true classes.
+        Shape (n,), the true classes: integers of any type, on any device.
     bins
         Number of bins of equal width.
 
@@ -101,7 +101,7 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = 15) -> Reliability:
     ValueError
         If shapes, labels, numbers or ``bins`` are not usable; the message says which.
     """
-    check_labelled(logits, labels)
+    labels = check_labelled(logits, labels)
     if bins < 1:
         raise ValueError(f"bins is {bins}; at least one bin is needed.")
     confidence, predicted = logits.double().softmax(1).max(1)
@@ -131,13 +131,13 @@ def brier(logits: Tensor, labels: Tensor) -> float:
     float
         Between 0 and 2 (Brier 1950, all classes).
     """
-    check_labelled(logits, labels)
+    labels = check_labelled(logits, labels)
     probabilities = logits.double().softmax(1)
-    return float((probabilities - F.one_hot(labels.long(), logits.shape[1])).square().sum(1).mean())
+    return float((probabilities - F.one_hot(labels, logits.shape[1])).square().sum(1).mean())
 
 
-def check_labelled(logits: Tensor, labels: Tensor) -> None:
-    """Refuse logits and labels that do not belong together.
+def check_labelled(logits: Tensor, labels: Tensor) -> Tensor:
+    """The labels as int64 on the device of the logits; those that do not belong to the logits are refused.
 
     Raises
     ------
@@ -153,3 +153,4 @@ def check_labelled(logits: Tensor, labels: Tensor) -> None:
         raise ValueError(f"labels must be whole numbers from 0 to {logits.shape[1] - 1}.")
     if not torch.isfinite(logits).all():
         raise ValueError("logits have NaN or infinite numbers.")
+    return labels.to(logits.device, torch.int64)

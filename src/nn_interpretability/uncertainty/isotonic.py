@@ -32,8 +32,8 @@ class IsotonicCalibration:
     """
 
     def __init__(self, logits: Tensor, labels: Tensor) -> None:
-        check_labelled(logits, labels)
-        probabilities, truth = _probabilities(logits), labels.cpu().numpy()
+        truth = check_labelled(logits, labels).cpu().numpy()
+        probabilities = _probabilities(logits)
         missing = sorted(set(range(probabilities.shape[1])) - set(truth.tolist()))
         if missing:
             raise DataError(f"No held-out picture is of class {', '.join(map(str, missing))}: give some of each class.")
@@ -45,11 +45,11 @@ class IsotonicCalibration:
         self._least = 1 / (len(truth) + 2)
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
-        """Logarithms of the calibrated probabilities, float64 ``(N, K)``: logits to compute with as with any others."""
+        """Logarithms of the calibrated probabilities ``(N, K)``: logits to compute with as with those given."""
         columns = _probabilities(logits).T
         steps = np.stack([steps.predict(column) for steps, column in zip(self._steps, columns, strict=True)], axis=1)
         raised = steps.clip(min=self._least)
-        return torch.from_numpy(np.log(raised / raised.sum(axis=1, keepdims=True)))
+        return torch.from_numpy(np.log(raised / raised.sum(axis=1, keepdims=True))).to(logits)
 
 
 def _probabilities(logits: Tensor) -> NDArray[np.float64]:

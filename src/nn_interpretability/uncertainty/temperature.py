@@ -112,8 +112,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         If every row is right, for the best temperature is then 0; or if the logits of the truth are on the mean no
         larger than the others, for it is then infinite; or if the arguments do not fit.
     """
-    check_labelled(logits, labels)
-    scores, truth = logits.detach().double().cpu(), labels.cpu()
+    scores, truth = logits.detach().double().cpu(), check_labelled(logits, labels).cpu()
     scores = scores - scores.mean(dim=1, keepdim=True)
     of_truth = scores.gather(1, truth[:, None])[:, 0]
     if bool((of_truth >= scores.max(dim=1).values).all()):
@@ -128,6 +127,6 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         )
     size = float(scores.square().mean().sqrt())  # start at the size of the logits: their unit then has no effect
     (log_temperature,) = minimise(
-        lambda log: F.cross_entropy(scores / size * torch.exp(-log), truth), [torch.zeros((), dtype=torch.float64)]
+        lambda log: F.cross_entropy(scores / size * torch.exp(-log), truth), [scores.new_zeros(())]
     )
     return size * math.exp(float(log_temperature))

@@ -67,9 +67,9 @@ def fit_vector_scaling(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     DataError
         If there is no best temperature, or no finite solution.
     """
-    check_labelled(logits, labels)
-    temperature = fit_temperature(logits, labels)
-    scores, truth = logits.detach().double().cpu() / temperature, labels.cpu()
+    truth = check_labelled(logits, labels).cpu()
+    temperature = fit_temperature(logits, truth)
+    scores = logits.detach().double().cpu() / temperature
     start = [scores.new_ones(scores.shape[1]), scores.new_zeros(scores.shape[1])]
     weight, bias = minimise(lambda w, b: F.cross_entropy(scores * w + b, truth), start)
     return weight / temperature, bias - bias.mean()
