@@ -98,6 +98,24 @@ def test_one_step_is_the_formula() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
+def test_the_default_device_does_not_matter() -> None:
+    ascent, image = DeepDream(net(), layer="deep", octaves=2, steps=3, tile=64, overlap=16), photograph()
+    expected = ascent.synthesize(image)
+    with torch.device("meta"):
+        found = ascent.synthesize(image)
+    assert torch.equal(found.image, expected.image)
+    assert torch.equal(found.activation, expected.activation)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_model_of_half_precision_dreams_what_its_twin_dreams(tmp_path, dtype: torch.dtype) -> None:
+    settings, image = {"layer": "deep", "octaves": 2, "steps": 3, "penalty": 0.1}, photograph().to(dtype)
+    found = DeepDream(net(dtype=dtype), **settings).synthesize(image, checkpoint=tmp_path / "state.h5").image
+    expected = DeepDream(net(), **settings).synthesize(image.double()).image
+    assert found.dtype == dtype
+    assert torch.corrcoef(torch.stack([(x.double() - image).flatten() for x in (found, expected)]))[0, 1] > 0.9
+
+
 def test_a_step_undoes_its_roll(monkeypatch: pytest.MonkeyPatch) -> None:
     # With a gradient that is the picture itself, where the picture was rolled to cannot matter.
     ascent = DeepDream(net(), layer="deep", roll=True, learning_rate=0.01)

@@ -47,6 +47,15 @@ def test_settings_that_are_not_allowed_are_named_at_once(settings: dict[str, Any
         LRP(nets.small_cnn(study=False), **settings)
 
 
+def test_the_default_device_does_not_matter() -> None:
+    lrp = LRP(nets.small_cnn(study=False), composite={"linear": "0"}, trace=True)  # only some layers absorb relevance
+    expected = lrp.interpret(IMAGES)
+    with torch.device("meta"):
+        found = lrp.interpret(IMAGES)
+    assert torch.equal(found.values, expected.values)
+    assert torch.equal(found.trace.absorbed, expected.trace.absorbed)
+
+
 @pytest.mark.parametrize(
     ("composite", "message"),
     [

@@ -96,7 +96,7 @@ class TraceRecorder:
             Whether to keep an axis for targets, at the end.
         """
         rows = [row for row in range(len(self.layers)) if any(row in column for column in self._columns)]
-        zero = torch.zeros(self.samples, dtype=torch.float64)
+        zero = torch.zeros(self.samples, dtype=torch.float64, device="cpu")
         parts = {part: self._table(part, rows, zero, stacked) for part in PARTS}
         absorbed = (parts["bias"] + parts["stabilizer"] + parts["blocked"]).sum(dim=0)
         gap = (score - remaining).to(torch.float64).cpu()
@@ -111,7 +111,7 @@ class TraceRecorder:
         columns = [[column.get(row, {}).get(part, zero) for column in self._columns] for row in rows]
         if not rows:
             shape = (0, self.samples, len(self._columns)) if stacked else (0, self.samples)
-            return torch.zeros(shape, dtype=torch.float64)
+            return torch.zeros(shape, dtype=torch.float64, device="cpu")
         table = torch.stack([torch.stack(column, dim=-1) for column in columns])
         return table if stacked else table[..., 0]
 

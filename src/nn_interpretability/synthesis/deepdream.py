@@ -255,8 +255,8 @@ class DeepDream:
             Mean over channels and positions, shape ``(N,)``, float64, on the CPU.
         """
         height, width = _size(x)
-        gradient = torch.zeros_like(x)
-        activation = torch.zeros(len(x), dtype=torch.float64)
+        gradient = torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32))  # it underflows in float16
+        activation = torch.zeros(len(x), dtype=torch.float64, device="cpu")
         density = None
         for rows, columns in self._cut(height, width):
             seen = x[..., rows.seen, columns.seen].detach().clone().requires_grad_(True)
