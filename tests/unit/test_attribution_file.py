@@ -138,6 +138,25 @@ def test_details_come_back(tmp_path, model, images, target):
 
 def test_a_map_of_places_beside_a_picture_in_colour(tmp_path):
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+@pytest.mark.parametrize("target", [1, "all"])
+def test_volumes_have_a_depth(tmp_path, target):
+    model = nn.Sequential(nn.Conv3d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 2 * 3 * 4, 2))
+    volumes = torch.rand(2, 2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    found = LRP(model, rule="0").interpret(volumes, target)
+    save_attribution(found, tmp_path / "a.h5", images=volumes)
+    assert torch.equal(Attribution.load(tmp_path / "a.h5").values, found.values)
+    with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as data:
+        assert data["images"].dims == ("sample", "channel", "z", "y", "x")
+        assert data["values"].dims[-4:] == ("channel", "z", "y", "x")
+
+
+def test_bfloat16_comes_back_as_float32(tmp_path, model, images):
+    found = DeepLIFT(copy.deepcopy(model).bfloat16()).interpret(images.bfloat16())
+    save_attribution(found, tmp_path / "a.h5", images=images.bfloat16())
+    assert torch.equal(Attribution.load(tmp_path / "a.h5").values, found.values.float())
+    found.plot(images.bfloat16())
+
+
     pictures = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     save_attribution(CAM(model).interpret(pictures), tmp_path / "a.h5", images=pictures)
     with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as data:

@@ -82,6 +82,7 @@ def test_composites_that_do_not_fit_the_model(composite: Any, message: str) -> N
         {"rule": "alpha_beta", "alpha": 2, "beta": 1, "stabilizer": Stabilizer(rms=0.1)},
         {"composite": "small_cnn", "input_bounds": (torch.zeros(1), [1.0])},
         {"composite": {"conv2d": {"rule": "gamma", "gamma": 0.5}}, "epsilon": Stabilizer(0.1)},
+        {"composite": {"linear": {"rule": "epsilon", "epsilon": Stabilizer(rms=0.1)}}},
         {"composite": lambda place: None},
     ],
 )

@@ -181,6 +181,32 @@ def test_files_of_a_function_and_of_independent_masks(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "passes_00000-00010.h5"
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_passes_of_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
+    model, images = linear_net().to(dtype), IMAGES.to(dtype)
+    found = MCDropout(Gradient(model), passes=7, block=5, keep_raw=7).interpret(images, "all")
+    assert found.mean.dtype == found.quantile(0.5).dtype == dtype
+    assert torch.equal(found.quantile(0.5), found.raw.double().quantile(0.5, dim=0).to(dtype))
+    save_result(found, tmp_path / "result.h5")
+    assert torch.equal(load_result(tmp_path / "result.h5").mean.to(dtype), found.mean)
+
+
+def test_weights_are_known_by_their_bytes() -> None:
+    values = {torch.float16: [0x3C00, 0xC000], torch.bfloat16: [0x3F80, 0xC000]}  # 1 and -2
+    for dtype, words in values.items():
+        assert content(torch.tensor([1.0, -2.0], dtype=dtype)) == np.array(words, dtype="<u2").tobytes()
+    for given in (IMAGES.T, torch.tensor(True), torch.arange(5), torch.zeros(0, 3), torch.tensor([1 + 2j])):
+        assert content(given) == given.numpy().tobytes()
+
+
+def test_passes_of_volumes_have_a_file(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv3d(1, 2, 2), nn.Dropout(), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+    volumes = torch.rand(2, 1, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    found = MCDropout(Gradient(model), passes=7, block=5, keep_raw=7).interpret(volumes, "all")
+    save_result(found, tmp_path / "result.h5")
+    assert torch.equal(load_result(tmp_path / "result.h5").raw, found.raw)
+
+
     save_drawn(chunk(0, 10)[0], path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -154,10 +154,10 @@ class LRP(Method):
         composite = self._composite
         bounds = self._bounds
         return {
-            **{k: v.describe() if isinstance(v, Stabilizer) else v for k, v in self._defaults.items()},
+            **_described(self._defaults),
             "input_rule": self._settings.input_rule,
             "input_bounds": None if bounds is None else [_plain(bound) for bound in bounds],
-            "composite": composite if isinstance(composite, str | Mapping | None) else repr(composite),
+            "composite": _described(composite) if isinstance(composite, str | Mapping | None) else repr(composite),
             "pooling": self._settings.pooling.share,
             "layer": self._layer,
         }
@@ -194,6 +194,13 @@ class LRP(Method):
             return None
         remaining = maps.double().flatten(2).sum(dim=2)
         return recorder.finish(resolved.scores, remaining, stacked=resolved.stacked)
+
+
+def _described(settings: Any) -> Any:
+    """Rules in a form that metadata can hold."""
+    if isinstance(settings, Mapping):
+        return {key: _described(value) for key, value in settings.items()}
+    return settings.describe() if isinstance(settings, Stabilizer) else settings
 
 
 def _plain(bound: Bound) -> Any:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DRAWN, SUMS, RESULT = "passes/1", "pass_sums/1", "pass_attribution/1"
 INDEPENDENT = "independent_pass_sums/1"
-_PIXELS = {3: ("channel", "y", "x"), 2: ("channel", "position"), 1: ("feature",), 0: ()}
+_PIXELS = {4: ("channel", "z", "y", "x"), 3: ("channel", "y", "x"), 2: ("channel", "position"), 1: ("feature",), 0: ()}
 _SUM = "sum_"
 _BY_CLASS = ("by_predicted_class", "target_by_predicted_class")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nn_interpretability.engine.trace import ConservationTrace
 
 SCHEMA = "attribution/1"
-_PIXELS = {4: ("channel", "y", "x"), 3: ("channel", "position"), 2: ("feature",)}
+_PIXELS = {5: ("channel", "z", "y", "x"), 4: ("channel", "y", "x"), 3: ("channel", "position"), 2: ("feature",)}
 _DETAIL = "detail_"
 
 
