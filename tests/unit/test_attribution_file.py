@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -136,8 +138,6 @@ def test_details_come_back(tmp_path, model, images, target):
             assert loaded.details[name].dtype == detail.dtype
 
 
-def test_a_map_of_places_beside_a_picture_in_colour(tmp_path):
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
 @pytest.mark.parametrize("target", [1, "all"])
 def test_volumes_have_a_depth(tmp_path, target):
     model = nn.Sequential(nn.Conv3d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 2 * 3 * 4, 2))
@@ -157,6 +157,8 @@ def test_bfloat16_comes_back_as_float32(tmp_path, model, images):
     found.plot(images.bfloat16())
 
 
+def test_a_map_of_places_beside_a_picture_in_colour(tmp_path):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     pictures = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     save_attribution(CAM(model).interpret(pictures), tmp_path / "a.h5", images=pictures)
     with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf") as data:

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from nets import relative
@@ -27,6 +28,7 @@ from nn_interpretability.stochastic.information import mutual_information
 from nn_interpretability.stochastic.merge import Merge, merge_passes
 from nn_interpretability.stochastic.passes import attribute_passes, draw_passes
 from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness
+from nn_interpretability.storage.tensors import content
 
 IMAGES = torch.rand(2, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 DROPOUT = Randomness(dropout=Dropout(3))
@@ -179,8 +181,6 @@ def test_files_of_a_function_and_of_independent_masks(tmp_path: Path) -> None:
         assert torch.equal(loaded.mutual_information, found.mutual_information)
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "passes_00000-00010.h5"
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_passes_of_half_precision(tmp_path: Path, dtype: torch.dtype) -> None:
     model, images = linear_net().to(dtype), IMAGES.to(dtype)
@@ -207,6 +207,8 @@ def test_passes_of_volumes_have_a_file(tmp_path: Path) -> None:
     assert torch.equal(load_result(tmp_path / "result.h5").raw, found.raw)
 
 
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "passes_00000-00010.h5"
     save_drawn(chunk(0, 10)[0], path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

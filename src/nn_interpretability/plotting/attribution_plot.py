@@ -14,6 +14,7 @@ from nn_interpretability.errors import ConfigError
 from nn_interpretability.plotting.heatmaps import draw_map, draw_picture
 from nn_interpretability.plotting.scale import symmetric_limit
 from nn_interpretability.plotting.style import HEADING_PT, figure_style, inches, typeset
+from nn_interpretability.storage.tensors import stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def plot_attribution(
         FigureCanvasAgg(figure)
         axes = figure.subplots(shown, columns, squeeze=False, subplot_kw={"xticks": [], "yticks": []})
         if images is not None:
-            for place, picture in zip(axes[0], images.detach().cpu().numpy(), strict=True):
+            for place, picture in zip(axes[0], stored(images), strict=True):
                 draw_picture(place, picture)
         limit = symmetric_limit([maps])
         drawn = [draw_map(axes[shown - rows + i, j], maps[i, j], limit) for i in range(rows) for j in range(columns)]
@@ -76,7 +77,7 @@ def plot_attribution(
 
 def _rows_of_maps(attribution: Attribution) -> npt.NDArray[np.float64]:
     """Maps [row, column, y, x]: channels summed, classes as rows."""
-    values = attribution.values.detach().cpu().numpy().astype(np.float64)
+    values = stored(attribution.values).astype(np.float64)
     stacked = attribution.score.dim() == 2
     if values.ndim != 4 + stacked:
         raise ConfigError(f"Maps of shape {values.shape} are not of pictures (samples, channels, height, width).")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hdf5
+from nn_interpretability.storage.tensors import stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,9 +128,9 @@ def load_independent(path: Path | str) -> list[tuple[DrawnPasses, AttributedPass
 
 def _drawn_arrays(drawn: DrawnPasses) -> dict[str, Array]:
     return {
-        "logits": Array(_numpy(drawn.logits), ("pass", "sample", "class")),
-        "predicted": Array(_numpy(drawn.predicted), ("pass", "sample")),
-        "undisturbed": Array(_numpy(drawn.undisturbed), ("sample", "class")),
+        "logits": Array(stored(drawn.logits), ("pass", "sample", "class")),
+        "predicted": Array(stored(drawn.predicted), ("pass", "sample")),
+        "undisturbed": Array(stored(drawn.undisturbed), ("sample", "class")),
     }
 
 
@@ -161,17 +162,17 @@ def _drawn(params: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DrawnPas
 
 def _attributed_arrays(attributed: AttributedPasses) -> dict[str, Array]:
     arrays = {
-        f"{_SUM}{name}": Array(_numpy(values), ("block", "sample", _second(name), *_PIXELS[values.dim() - 3]))
+        f"{_SUM}{name}": Array(stored(values), ("block", "sample", _second(name), *_PIXELS[values.dim() - 3]))
         for name, values in attributed.sums.items()
     }
     if attributed.raw is not None:
         arrays["raw"] = Array(
-            _numpy(attributed.raw), ("kept_pass", "sample", "target", *_PIXELS[attributed.raw.dim() - 3])
+            stored(attributed.raw), ("kept_pass", "sample", "target", *_PIXELS[attributed.raw.dim() - 3])
         )
-    arrays["scores"] = Array(_numpy(attributed.scores), ("pass", "sample", "target"))
-    arrays["base"] = Array(_numpy(attributed.base), ("sample", "target"))
+    arrays["scores"] = Array(stored(attributed.scores), ("pass", "sample", "target"))
+    arrays["base"] = Array(stored(attributed.base), ("sample", "target"))
     if attributed.classes is not None:
-        arrays["explained_class"] = Array(_numpy(attributed.classes), ("sample",))
+        arrays["explained_class"] = Array(stored(attributed.classes), ("sample",))
     return arrays
 
 
@@ -229,19 +230,19 @@ def save_result(
     """
     stacked = result.score_mean.dim() == 2
     arrays = {
-        "logits": Array(_numpy(result.logits), ("target", "pass", "sample", "class")[-result.logits.dim() :]),
-        "undisturbed": Array(_numpy(result.undisturbed), ("sample", "class")),
-        "counts": Array(_numpy(result.counts), ("sample", "class")),
-        "probabilities": Array(_numpy(result.probabilities), ("sample", "class")),
+        "logits": Array(stored(result.logits), ("target", "pass", "sample", "class")[-result.logits.dim() :]),
+        "undisturbed": Array(stored(result.undisturbed), ("sample", "class")),
+        "counts": Array(stored(result.counts), ("sample", "class")),
+        "probabilities": Array(stored(result.probabilities), ("sample", "class")),
     }
     for name in ("predictive_entropy", "expected_entropy", "mutual_information"):
-        arrays[name] = Array(_numpy(getattr(result, name)), ("sample",))
+        arrays[name] = Array(stored(getattr(result, name)), ("sample",))
     for name in ("score_mean", "score_variance"):
         values = getattr(result, name)
         if values is not None:
-            arrays[name] = Array(_numpy(values), ("sample", "target")[: values.dim()])
+            arrays[name] = Array(stored(values), ("sample", "target")[: values.dim()])
     if result.target is not None:
-        arrays["explained_class"] = Array(_numpy(result.target), ("sample",))
+        arrays["explained_class"] = Array(stored(result.target), ("sample",))
     own = ("sample", "target") if stacked else ("sample",)
     for name, axes in {
         "mean": own,
@@ -252,7 +253,7 @@ def save_result(
     }.items():
         values = getattr(result, name)
         if values is not None:
-            arrays[name] = Array(_numpy(values), (*axes, *_PIXELS[values.dim() - len(axes)]))
+            arrays[name] = Array(stored(values), (*axes, *_PIXELS[values.dim() - len(axes)]))
     described = {
         "identity": dict(result.identity),
         "passes": result.passes,
@@ -295,10 +296,6 @@ def load_result(path: Path | str) -> PassesAttribution:
 
 def _second(name: str) -> str:
     return "class" if name in _BY_CLASS else "target"
-
-
-def _numpy(values: Tensor) -> Any:
-    return values.detach().cpu().numpy()
 
 
 def _tensors(product: Product) -> dict[str, Tensor]:

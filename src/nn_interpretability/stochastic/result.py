@@ -138,7 +138,8 @@ class PassesAttribution:
             raise ConfigError("Quantiles need maps of single passes: keep_raw=200, for example.")
         if not 0 <= q <= 1:
             raise ConfigError(f"q={q!r} is not allowed: give a number from 0 to 1.")
-        return torch.quantile(self.raw, q, dim=0)
+        exact = self.raw.to(torch.promote_types(self.raw.dtype, torch.float32))  # torch.quantile takes nothing shorter
+        return torch.quantile(exact, q, dim=0).to(self.raw.dtype)
 
     def _scores(self) -> Tensor:
         scores = self.logits.double()

@@ -17,6 +17,7 @@ from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised, Undisturbed, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
 from nn_interpretability.stochastic.pooling import QuickPooling
+from nn_interpretability.storage.tensors import content
 
 Scale = Literal["absolute", "range", "std"]
 
@@ -328,10 +329,10 @@ def identity_of(model: nn.Module, images: Tensor, randomness: Randomness, block:
     for name, values in sorted(model.state_dict().items()):
         if isinstance(values, Tensor):
             weights.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
-            weights.update(_content(values))
+            weights.update(content(values))
     return {
         "weights": weights.hexdigest(),
-        "images": hashlib.sha256(f"{tuple(images.shape)} {images.dtype}".encode() + _content(images)).hexdigest(),
+        "images": hashlib.sha256(f"{tuple(images.shape)} {images.dtype}".encode() + content(images)).hexdigest(),
         "randomness": randomness.describe(),
         "block": block,
     }
@@ -347,8 +348,3 @@ def device_of(images: Tensor) -> str:
 def differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
     """The names of what two identities disagree on."""
     return [name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name)]
-
-
-def _content(values: Tensor) -> bytes:
-    content: bytes = values.detach().cpu().contiguous().numpy().tobytes()
-    return content

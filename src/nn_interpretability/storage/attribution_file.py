@@ -2,7 +2,8 @@
 
 ==========================  =====================================================================================
 ``values``                  attribution ``[sample, channel, y, x]``, or ``[sample, target, channel, y, x]``; the axis
-                            is ``map_channel``, of length 1, where there is one value per pixel for several channels
+                            is ``map_channel``, of length 1, where there is one value per pixel for several channels.
+                            Volumes have ``z`` before ``y``; bfloat16 is stored as float32
 ``multipliers``             attribution per unit of difference from the reference, of the shape of ``values``
 ``reference``               the reference ``[sample, channel, y, x]``, or several ``[sample, baseline, channel, y, x]``
 ``images``                  the explained images, where they were given
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn_interpretability.storage.hdf5 import Array, Product, read_hdf5, write_hdf5
+from nn_interpretability.storage.tensors import stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,11 +129,11 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
     samples = ("sample", "target") if stacked else ("sample",)
     logits = attribution.logits.double()
     arrays = {
-        "values": Array(_numpy(attribution.values), (*samples, *maps)),
-        "output": Array(_numpy(attribution.score), samples),
-        "logits": Array(_numpy(attribution.logits), ("sample", "class")),
-        "probabilities": Array(_numpy(logits.softmax(dim=1)), ("sample", "class")),
-        "predicted": Array(_numpy(logits.argmax(dim=1)), ("sample",)),
+        "values": Array(stored(attribution.values), (*samples, *maps)),
+        "output": Array(stored(attribution.score), samples),
+        "logits": Array(stored(attribution.logits), ("sample", "class")),
+        "probabilities": Array(stored(logits.softmax(dim=1)), ("sample", "class")),
+        "predicted": Array(stored(logits.argmax(dim=1)), ("sample",)),
     }
     inputs = () if given is None else _PIXELS[given.dim()]
     optional: dict[str, tuple[Tensor | None, tuple[str, ...]]] = {
@@ -144,13 +146,13 @@ def _arrays(attribution: Attribution, images: Tensor | None, label: Tensor | Non
     }
     for name, (value, dims) in optional.items():
         if value is not None:
-            arrays[name] = Array(_numpy(value), dims)
+            arrays[name] = Array(stored(value), dims)
     error = attribution.completeness_error
     if error is not None:
-        arrays["completeness_error"] = Array(_numpy(error), samples)
+        arrays["completeness_error"] = Array(stored(error), samples)
     for name, detail in attribution.details.items():
         inner = tuple(f"{name}_axis{axis}" for axis in range(1, detail.dim()))
-        arrays[_DETAIL + name] = Array(_numpy(detail), ("sample", *inner))
+        arrays[_DETAIL + name] = Array(stored(detail), ("sample", *inner))
     return arrays
 
 
@@ -165,8 +167,8 @@ def _trace_arrays(trace: ConservationTrace) -> dict[str, Array]:
     from nn_interpretability.engine.trace import PARTS
 
     dims = ("layer", "sample", "target")[: trace.received.dim()]
-    arrays = {f"trace_{part}": Array(_numpy(getattr(trace, part)), dims) for part in PARTS}
-    return arrays | {"trace_unaccounted": Array(_numpy(trace.unaccounted), dims[1:])}
+    arrays = {f"trace_{part}": Array(stored(getattr(trace, part)), dims) for part in PARTS}
+    return arrays | {"trace_unaccounted": Array(stored(trace.unaccounted), dims[1:])}
 
 
 def _load_trace(product: Product) -> ConservationTrace:
@@ -177,7 +179,3 @@ def _load_trace(product: Product) -> ConservationTrace:
     parts = {name: torch.from_numpy(product.arrays[f"trace_{name}"].values) for name in (*PARTS, "unaccounted")}
     layers = tuple(str(name) for name in product.scales["layer"])
     return ConservationTrace(layers, tuple(product.params["rules"]), **parts)
-
-
-def _numpy(value: Tensor) -> Any:
-    return value.detach().cpu().numpy()

@@ -20,6 +20,7 @@ from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.device_noise import normals_for
 from nn_interpretability.stochastic.noise import checked_seed, uniforms
+from nn_interpretability.storage.tensors import stored
 from nn_interpretability.synthesis.checks import (
     checked_bounds,
     checked_channel,
@@ -211,7 +212,7 @@ class DeepDream:
                     progress(octave * self.steps + step + 1, total)
             dreamed = x - base
             if store is not None:
-                store.save(octave + 1, {"dreamed": _numpy(dreamed), "history": _numpy(torch.stack(history))})
+                store.save(octave + 1, {"dreamed": stored(dreamed), "history": stored(torch.stack(history))})
         moved = dreamed.abs().flatten(1).amax(dim=1) > 0
         if not bool(moved.all()):
             _warn_of_silence(self.layer, moved)
@@ -397,7 +398,3 @@ def _warn_of_silence(layer: str, moved: Tensor) -> None:
 
 def _size(images: Tensor) -> Size:
     return images.shape[-2], images.shape[-1]
-
-
-def _numpy(tensor: Tensor) -> Any:
-    return tensor.detach().cpu().numpy()
