@@ -67,6 +67,10 @@ class TestRandomiseLayer:
         randomise_layer(again, "reset", seed=1, number=3, name="fc")
         assert not again.weight.equal(layer.weight)
 
+    def test_gpus_that_the_layer_is_not_on_are_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("all GPUs were seeded"))
+        randomise_layer(nn.Linear(4, 3), "reset", seed=1, number=2, name="fc")
+
     def test_permute_keeps_the_values(self) -> None:
         layer = nets.randomised(nn.Conv2d(3, 8, 3))
         before = copy.deepcopy(layer)

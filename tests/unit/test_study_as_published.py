@@ -128,6 +128,11 @@ def test_training_mode_draws_a_random_part_of_the_network() -> None:
     assert nets.relative(torch.stack(maps).mean(dim=0), plain) < 0.3
 
 
+def test_training_mode_leaves_gpus_alone_that_the_model_is_not_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("all GPUs were seeded"))
+    TrainingModeLeftOn(Gradient(with_dropout_and_batch_norm())).interpret(nets.uniform(5, 8), 1)
+
+
 def test_training_mode_normalises_by_the_batch() -> None:
     model, images = with_dropout_and_batch_norm(dropout=0.0), nets.uniform(5, 8)
     method = TrainingModeLeftOn(Gradient(model))

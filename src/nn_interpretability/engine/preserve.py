@@ -9,6 +9,18 @@ import torch
 from torch import nn
 
 
+def gpus_of(model: nn.Module) -> list[int]:
+    """Numbers of the GPUs that a model lives on."""
+    return sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
+
+
+def seed_generators(seed: int, model: nn.Module) -> None:
+    """Seed the random numbers that :func:`left_as_found` restores; ``torch.manual_seed`` would seed every GPU."""
+    torch.default_generator.manual_seed(seed)
+    for gpu in gpus_of(model):
+        torch.cuda.default_generators[gpu].manual_seed(seed)
+
+
 @contextmanager
 def left_as_found(model: nn.Module) -> Iterator[None]:
     """Switch a model to evaluation, without gradients for its parameters, and put everything back afterwards.
@@ -22,9 +34,8 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
     """
     training = [(module, module.training) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    devices = sorted({p.device.index or 0 for p, _ in wanted if p.device.type == "cuda"})
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=gpus_of(model)):
             model.eval()
             for parameter, _ in wanted:
                 parameter.requires_grad_(False)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.engine.preserve import left_as_found
+from nn_interpretability.engine.preserve import gpus_of, left_as_found, seed_generators
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
 from nn_interpretability.metrics.similarity import spearman, ssim
@@ -270,9 +270,8 @@ def randomise_layer(layer: nn.Module, how: str, *, seed: int, number: int, name:
         raise ConfigError(
             f"The layer {name!r} ({type(layer).__name__}) has no reset_parameters: how='permute' shuffles its own."
         )
-    devices = sorted({p.device.index or 0 for p in layer.parameters() if p.device.type == "cuda"})
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(int(uniforms(seed, number, ())[()] * 2**53))
+    with torch.random.fork_rng(devices=gpus_of(layer)):
+        seed_generators(int(uniforms(seed, number, ())[()] * 2**53), layer)
         reset()
 
 

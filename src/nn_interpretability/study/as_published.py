@@ -31,6 +31,7 @@ from nn_interpretability.engine.operations import (
     first_input,
 )
 from nn_interpretability.engine.pairs import Pairs
+from nn_interpretability.engine.preserve import seed_generators
 from nn_interpretability.engine.surrogate import Surrogate, graft
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method
@@ -326,7 +327,7 @@ class TrainingModeLeftOn(Method):
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Explain one batch in training mode; the caller restores the mode and the random state."""
-        torch.manual_seed(self._seed)
+        seed_generators(self._seed, self.model)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self.model.train()
         try:
