@@ -25,8 +25,16 @@ from nn_interpretability.synthesis import hyper_parameters as hyper
 from nn_interpretability.synthesis.checkpoint import Checkpoint, key_of, plain_settings
 from nn_interpretability.synthesis.loop import Ascent, Judge, Standing, ascend
 from nn_interpretability.synthesis.objectives import Observer, log_probability, observed
-from nn_interpretability.synthesis.parametrisations import Bounds, Code, Fourier, Parametrisation, Pixels, SigmoidPixels
-from nn_interpretability.synthesis.priors import Expert, Prior
+from nn_interpretability.synthesis.parametrisations import (
+    Bounds,
+    Code,
+    Fourier,
+    Parametrisation,
+    Pixels,
+    Rounded,
+    SigmoidPixels,
+)
+from nn_interpretability.synthesis.priors import Expert, ExpertDensity, Prior
 from nn_interpretability.synthesis.result import Synthesis, reasons
 from nn_interpretability.synthesis.starts import Start, Targets, checked_targets, start_codes, start_images
 
@@ -194,6 +202,7 @@ class ActivationMaximization:
             parts = self._run(observer, asked, given, size, checkpoint, progress)
         probabilities = [part.standing.probability for part in parts if part.standing.probability is not None]
         return Synthesis(
+        codes = torch.cat([part.ascent.values for part in parts])
             images=torch.cat([part.images for part in parts]),
             target=asked,
             start=torch.arange(starts, device=asked.device).repeat(len(asked) // starts),
@@ -202,7 +211,7 @@ class ActivationMaximization:
             objective=torch.cat([part.standing.objective for part in parts]),
             total=torch.cat([part.standing.total for part in parts]),
             probability=torch.cat(probabilities) if probabilities else None,
-            codes=torch.cat([part.ascent.values for part in parts]) if self.generator is not None else None,
+            codes=None if self.generator is None else codes.to(self._like.dtype),
             parameters={**self.parameters, "start": start if isinstance(start, str) else "given"},
         )
 
@@ -223,14 +232,14 @@ class ActivationMaximization:
 
     def _starts(self, observer: Observer, target: Targets, start: Start, starts: int) -> tuple[Tensor, Tensor]:
         """Target and start of each row; the model has seen one image by then, so that both are known to fit."""
-        like = next((p for p in self.model.parameters() if p.is_floating_point()), torch.zeros(()))
+        like = self._like.to(torch.promote_types(self._like.dtype, torch.float32))  # Adam needs as much
         if self.generator is not None:
             size = getattr(self.generator, "latent_size", None)
             make = start_codes(start, size, starts, self.seed, like)
         else:
             make = start_images(start, self.image_shape, self.bounds, starts, self.seed, like)
         with torch.no_grad():
-            image = self._first_image(make.example)
+            image = self._first_image(make.example.to(self._like.dtype))
             try:
                 answer = observer(image)
             except (RuntimeError, ValueError, TypeError, IndexError) as error:
@@ -272,7 +281,16 @@ class ActivationMaximization:
         if self.generator is not None:
             return Code(self.generator)
         if self.parametrisation == "pixels":
+    @property
+    def _like(self) -> Tensor:
+        """A number of the dtype and on the device of the model."""
+        return next((p for p in self.model.parameters() if p.is_floating_point()), torch.zeros(())).new_zeros(())
+
             return Pixels(self.bounds)
+        found, dtype = self._described(given), self._like.dtype
+        return found if given.dtype == dtype else Rounded(found, dtype)
+
+    def _described(self, given: Tensor) -> Parametrisation:
         assert self.bounds is not None
         if self.parametrisation == "sigmoid":
             return SigmoidPixels(self.bounds)

@@ -234,10 +234,10 @@ class DeepDream:
         shift = self._shift(draw, _size(x))
         gradient, activation = self.gradient(torch.roll(x, shift, dims=(-2, -1)))
         gradient = torch.roll(gradient, (-shift[0], -shift[1]), dims=(-2, -1))
-        spread = gradient.double().flatten(1).std(dim=1, correction=0).to(x.dtype)
-        tiny = torch.finfo(x.dtype).tiny
+        spread = gradient.double().flatten(1).std(dim=1, correction=0).to(gradient.dtype)
+        tiny = torch.finfo(gradient.dtype).tiny
         gradient = gradient / spread.clamp_min(tiny)[:, None, None, None]
-        return self._clipped(x + self.learning_rate * gradient), activation
+        return self._clipped((x + self.learning_rate * gradient).to(x.dtype)), activation
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of the objective, tile by tile, and the mean activation.
@@ -250,8 +250,8 @@ class DeepDream:
         Returns
         -------
         gradient
-            Of the shape of ``x``. Each tile weighs as much as its positions in the layer, so that the whole is the
-            gradient of one mean, however it is cut.
+            Of the shape of ``x``, in float32 at least. Each tile weighs as much as its positions in the layer, so that
+            the whole is the gradient of one mean, however it is cut.
         activation
             Mean over channels and positions, shape ``(N,)``, float64, on the CPU.
         """
@@ -271,6 +271,7 @@ class DeepDream:
         assert density is not None
         gradient /= density * height * width
         if self.penalty:
+            x = x.to(gradient.dtype)
             root = x.double().square().mean(dim=(1, 2, 3), keepdim=True).sqrt().to(x.dtype)
             gradient -= self.penalty * x / (root * x[0].numel()).clamp_min(torch.finfo(x.dtype).tiny)
         return gradient, activation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -49,4 +50,5 @@ def resized(images: Tensor, size: Size) -> Tensor:
     """Bilinear, smoothed before it is made smaller (no aliases); the same tensor where the size is right."""
     if tuple(images.shape[-2:]) == size:
         return images
-    return F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
+    exact = images.to(torch.promote_types(images.dtype, torch.float32))  # on the CPU there is nothing shorter
+    return F.interpolate(exact, size=size, mode="bilinear", antialias=True, align_corners=False).to(images.dtype)

@@ -122,6 +122,27 @@ class Code(Parametrisation):
         return self.generator(values)
 
 
+@dataclass(frozen=True)
+class Rounded(Parametrisation):
+    """Another one, of values that are kept in float32, for a model and a generator of lower precision."""
+
+    of: Parametrisation
+    dtype: torch.dtype
+    name: ClassVar[str] = "rounded"
+
+    def encode(self, start: Tensor) -> Tensor:
+        """The values of the other."""
+        return self.of.encode(start)
+
+    def images(self, values: Tensor) -> Tensor:
+        """Its images, rounded; codes are rounded before the generator sees them."""
+        return self.of.images(values.to(self.dtype) if isinstance(self.of, Code) else values).to(self.dtype)
+
+    def project_(self, values: Tensor) -> None:
+        """As the other does."""
+        self.of.project_(values)
+
+
 def _logits(images: Tensor, bounds: tuple[float, float]) -> Tensor:
     low, high = bounds
     return ((images - low) / (high - low)).clamp(_MARGIN, 1 - _MARGIN).logit()
