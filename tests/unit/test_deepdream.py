@@ -265,7 +265,7 @@ def test_a_stopped_dream_goes_on_behind_the_last_octave(tmp_path, monkeypatch: p
     assert torch.equal(resumed.activation, whole.activation)
 
 
-@pytest.mark.parametrize("what", ["settings", "weights", "photograph"])
+@pytest.mark.parametrize("what", ["settings", "weights", "photograph", "architecture"])
 def test_the_state_of_another_dream_is_not_used(tmp_path, what: str) -> None:
     path, settings = tmp_path / "state.h5", {"layer": "deep", "octaves": 2, "steps": 1}
     DeepDream(net(), **settings).synthesize(photograph(), checkpoint=path)
@@ -274,6 +274,8 @@ def test_the_state_of_another_dream_is_not_used(tmp_path, what: str) -> None:
         settings["learning_rate"] = 0.1
     elif what == "weights":
         model.first.bias.data += 0.1
+    elif what == "architecture":
+        model.relu = nn.GELU()
     else:
         image = image.flip(2)
     told: list[int] = []

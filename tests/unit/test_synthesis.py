@@ -337,6 +337,56 @@ class TestCheckpoint:
         found = ActivationMaximization(other, **options).synthesize([1], checkpoint=tmp_path)
         assert torch.equal(found.images, ActivationMaximization(other, **options).synthesize([1]).images)
 
+    def test_another_architecture_with_the_same_weights_starts_anew(self, tmp_path: Path) -> None:
+        one, other = (
+            nn.Sequential(nn.Flatten(), nn.Linear(12, 8), act(), nn.Linear(8, 3)) for act in (nn.ReLU, nn.GELU)
+        )
+        other.load_state_dict(one.state_dict())
+        options = {"image_shape": (1, 3, 4), "steps": 4, "threshold": None}
+        ActivationMaximization(one, **options).synthesize([1], checkpoint=tmp_path)
+        found = ActivationMaximization(other, **options).synthesize([1], checkpoint=tmp_path)
+        assert torch.equal(found.images, ActivationMaximization(other, **options).synthesize([1]).images)
+
+    @pytest.mark.parametrize(
+        ("name", "settings"),
+        [
+            ("generator", {"generator": lambda z: z.sigmoid()[:, None, None].expand(-1, 1, 3, 4)}),
+            ("expert", {"expert": lambda x: -x.square().flatten(1).sum(1)}),
+            ("expert", {"expert": TinyRBM()}),
+            ("expert", {"priors": [ExpertDensity(lambda x: -x.square().flatten(1).sum(1))]}),
+        ],
+    )
+    def test_what_cannot_be_told_from_another_is_refused(self, tmp_path: Path, name: str, settings: dict) -> None:
+        made = ActivationMaximization(linear((1, 3, 4)), image_shape=(1, 3, 4), steps=1, **settings)
+        start = torch.zeros(4) if name == "generator" else "noise"
+        with pytest.raises(ConfigError, match=rf"where the {name} is a .*Make it a torch.nn.Module"):
+            made.synthesize([1], start, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("parametrisation", ["pixels", "sigmoid", "fourier"])
+def test_a_model_of_half_precision_finds_what_its_twin_finds(parametrisation: str, dtype: torch.dtype) -> None:
+    options = {"image_shape": SHAPE, "steps": 20, "threshold": None, "parametrisation": parametrisation}
+    expected = ActivationMaximization(cnn().float(), **options).synthesize([1, 2])
+    found = ActivationMaximization(cnn().to(dtype), **options).synthesize([1, 2])
+    assert found.images.dtype == dtype
+    assert found.reason == expected.reason == ("steps", "steps")
+    begun = ActivationMaximization(cnn().float(), **{**options, "steps": 0}).synthesize([1, 2]).objective
+    assert ((found.objective - begun) > 0.9 * (expected.objective - begun)).all()
+
+
+def test_codes_of_a_generator_of_half_precision(tmp_path: Path) -> None:
+    generator = TinyGenerator().half().eval()
+    options = {"generator": generator, "code_weight": 0.01, "steps": 10, "threshold": None}
+    made = ActivationMaximization(cnn().half(), **options)
+    found = made.synthesize([1], checkpoint=tmp_path)
+    with torch.no_grad():
+        assert torch.equal(generator(found.codes), found.images)
+    assert float(found.total) > float(
+        ActivationMaximization(cnn().half(), **{**options, "steps": 0}).synthesize([1]).total
+    )
+    assert torch.equal(made.synthesize([1], checkpoint=tmp_path).codes, found.codes)
+
 
 def made(**settings: object) -> ActivationMaximization:
     return ActivationMaximization(cnn(), **{"image_shape": SHAPE, "steps": 1, **settings})

@@ -179,7 +179,8 @@ class ActivationMaximization:
         chunk
             Images that are computed together; None: 10. An image does not depend on the others, but for rounding.
         checkpoint
-            A folder that keeps finished chunks. The same call, after it was stopped, then goes on behind them.
+            A folder that keeps finished chunks. The same call, after it was stopped, then goes on behind them. The
+            generator and the expert must be modules then, for of a function nothing says whether it has changed.
         progress
             Called as ``progress(done, total, "steps")``; may raise to stop.
 
@@ -191,7 +192,8 @@ class ActivationMaximization:
         Raises
         ------
         ConfigError
-            If target, start or layer do not exist, or do not fit the model; the message names what there is.
+            If target, start or layer do not exist, or do not fit the model; the message names what there is. If there
+            is a checkpoint, and the generator or an expert is no module.
         DataError
             If the generator's images do not fit the model or the bounds, or the objective is not finite at the start.
         """
@@ -200,9 +202,9 @@ class ActivationMaximization:
         with self._ready() as observer:
             asked, given = self._starts(observer, target, start, starts)
             parts = self._run(observer, asked, given, size, checkpoint, progress)
+        codes = torch.cat([part.ascent.values for part in parts])
         probabilities = [part.standing.probability for part in parts if part.standing.probability is not None]
         return Synthesis(
-        codes = torch.cat([part.ascent.values for part in parts])
             images=torch.cat([part.images for part in parts]),
             target=asked,
             start=torch.arange(starts, device=asked.device).repeat(len(asked) // starts),
@@ -227,7 +229,9 @@ class ActivationMaximization:
             yield stack.enter_context(observed(self.model, self.objective.layer))
 
     def _modules(self) -> dict[str, Any]:
-        parts = {"model": self.model, "generator": self.generator, "expert": self.expert}
+        experts = [prior.expert for prior in self.priors if isinstance(prior, ExpertDensity)]
+        parts: dict[str, Any] = {"model": self.model, "generator": self.generator}
+        parts |= {"expert" if number == 0 else f"expert {number + 1}": each for number, each in enumerate(experts)}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _starts(self, observer: Observer, target: Targets, start: Start, starts: int) -> tuple[Tensor, Tensor]:
@@ -277,20 +281,20 @@ class ActivationMaximization:
             return DataError(f"The generator makes images of {shape}, which the model does not take: {error}")
         return ConfigError(f"The model does not take images of {shape}: {error}")
 
-    def _describe(self, given: Tensor) -> Parametrisation:
-        if self.generator is not None:
-            return Code(self.generator)
-        if self.parametrisation == "pixels":
     @property
     def _like(self) -> Tensor:
         """A number of the dtype and on the device of the model."""
         return next((p for p in self.model.parameters() if p.is_floating_point()), torch.zeros(())).new_zeros(())
 
-            return Pixels(self.bounds)
+    def _describe(self, given: Tensor) -> Parametrisation:
         found, dtype = self._described(given), self._like.dtype
         return found if given.dtype == dtype else Rounded(found, dtype)
 
     def _described(self, given: Tensor) -> Parametrisation:
+        if self.generator is not None:
+            return Code(self.generator)
+        if self.parametrisation == "pixels":
+            return Pixels(self.bounds)
         assert self.bounds is not None
         if self.parametrisation == "sigmoid":
             return SigmoidPixels(self.bounds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.errors import BrokenProductError, DataError
+from nn_interpretability.errors import BrokenProductError, ConfigError, DataError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
+from nn_interpretability.storage.tensors import content, stored
 from nn_interpretability.synthesis.loop import Ascent
 
 LOGGER = logging.getLogger(__name__)
@@ -53,14 +55,14 @@ class Checkpoint:
     def save(self, rows: slice, part: Ascent) -> None:
         """Keep a finished part."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        values = part.values.cpu().numpy()
+        values = stored(part.values)
         axes = tuple(f"axis{axis}" for axis in range(1, values.ndim))
         write_hdf5(
             self._path(rows),
             {
                 "values": Array(values, ("row", *axes)),
-                "steps": Array(part.steps.cpu().numpy(), ("row",)),
-                "reason": Array(part.reason.cpu().numpy(), ("row",)),
+                "steps": Array(stored(part.steps), ("row",)),
+                "reason": Array(stored(part.reason), ("row",)),
             },
             schema=SCHEMA,
             params={"key": self._key},
@@ -72,22 +74,33 @@ class Checkpoint:
 
 
 def key_of(settings: Mapping[str, Any], start: Tensor, target: Tensor, modules: Mapping[str, Any]) -> str:
-    """A digest of all that a synthesis depends on: settings, starts, targets, and the weights of the models.
+    """A digest of all that a synthesis depends on: settings, starts, targets, and the models.
 
-    Functions that are not modules are known by their name alone.
+    Raises
+    ------
+    ConfigError
+        If one of the models is no module: of a function nothing says whether it is still the same.
     """
     digest = hashlib.sha256(json.dumps(plain_settings(settings), sort_keys=True).encode())
     for tensor in (start, target):
         _add(digest, tensor)
     for name, module in sorted(modules.items()):
-        digest.update(
-            f"{name} {type(module).__module__} {getattr(module, '__qualname__', type(module).__qualname__)}".encode()
-        )
-        if isinstance(module, nn.Module):
-            for key, tensor in sorted(module.state_dict().items()):
-                digest.update(key.encode())
-                _add(digest, tensor)
+        if not isinstance(module, nn.Module):
+            raise ConfigError(
+                f"checkpoint= is not allowed where the {name} is a {type(module).__name__}: nothing says whether it is "
+                "still the one that the stored images were made with. Make it a torch.nn.Module, or leave checkpoint "
+                "out."
+            )
+        digest.update(f"{name} {structure(module)}".encode())
+        for key, tensor in sorted(module.state_dict().items()):
+            digest.update(key.encode())
+            _add(digest, tensor)
     return digest.hexdigest()
+
+
+def structure(module: nn.Module) -> str:
+    """What a module is built of, without its weights: its class, and what it says of itself."""
+    return f"{type(module).__module__}.{type(module).__qualname__} {re.sub(r' at 0x[0-9a-fA-F]+', '', repr(module))}"
 
 
 def plain_settings(value: Any) -> Any:
@@ -105,4 +118,4 @@ def plain_settings(value: Any) -> Any:
 
 def _add(digest: hashlib._Hash, tensor: Tensor) -> None:
     digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-    digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    digest.update(content(tensor))

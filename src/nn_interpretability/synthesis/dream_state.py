@@ -17,19 +17,22 @@ from torch import Tensor, nn
 from nn_interpretability.errors import BrokenProductError
 from nn_interpretability.storage.hdf5 import Array, read_hdf5, write_hdf5
 from nn_interpretability.storage.product import sidecar_of
+from nn_interpretability.storage.tensors import content
+from nn_interpretability.synthesis.checkpoint import structure
 
 LOGGER = logging.getLogger("nn_interpretability")
 SCHEMA = "dream_state/1"
 
 
 def key_of(model: nn.Module, images: Tensor, settings: Mapping[str, Any]) -> str:
-    """A digest of all that a result depends on: weights, pictures, settings."""
+    """A digest of all that a result depends on: the model and its weights, pictures, settings."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    digest.update(structure(model).encode())
     for name, tensor in [*model.state_dict().items(), ("", images)]:
         if tensor.is_meta:  # it has no values, so that nothing can depend on them
             continue
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(content(tensor))
     return digest.hexdigest()
 
 
