@@ -49,6 +49,13 @@ def with_head(name: str) -> nn.Module:
     return nets.net(HEADS[name], conv=nn.Conv2d(2, 5, 3), linear=nn.Linear(5, 4)).train()
 
 
+def test_the_default_device_does_not_matter():
+    method = GradCAM(with_head("by mean"), layer="conv")
+    expected = method.interpret(IMAGES).values
+    with torch.device("meta"):
+        assert torch.equal(method.interpret(IMAGES).values, expected)
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_the_mean_of_a_map_and_the_bias_are_the_score(name: str):
     model = with_head(name)

@@ -56,7 +56,7 @@ class LayerOutput:
                 f"Nothing arrives at the output of {self.layer!r}: the scores do not depend on it, or a rule has "
                 "merged the layer with the batch norm behind it. Name the layer behind it."
             )
-        return torch.as_tensor(found)
+        return found
 
 
 @dataclass
