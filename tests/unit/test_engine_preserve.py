@@ -6,17 +6,22 @@ import gc
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
+from unittest.mock import Mock
 
 import nets
 import pytest
 import torch
+from devices import settings_kept
 from method_cases import CASES, explained
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nn_interpretability import LRP, Gradient, InputXGradient
 from nn_interpretability.attribution import Attribution
+from nn_interpretability.engine.precision import full_precision
+from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import CoverageError
 
 # Scores of either sign are at stake here.
@@ -214,6 +219,81 @@ def test_random_numbers_inside_the_model_do_not_move_the_generator() -> None:
     second = InputXGradient(model).interpret(IMAGES, 0)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first.logits, second.logits)
+
+
+MATMUL, CUDNN = torch.backends.cuda.matmul, torch.backends.cudnn
+OPERATIONS = (MATMUL, CUDNN.conv, CUDNN.rnn)
+
+
+def by_old_names(matmul: str, cudnn: bool) -> None:
+    torch.set_float32_matmul_precision(matmul)
+    CUDNN.allow_tf32 = cudnn
+
+
+def by_new_names(*precisions: str) -> None:
+    for operation, precision in zip(OPERATIONS, precisions, strict=True):
+        operation.fp32_precision = precision
+
+
+def precisions() -> list[Any]:
+    """What torch is set to, by new names and by old; None for what it does not read, as they contradict each other."""
+    found: list[Any] = [operation.fp32_precision for operation in (*OPERATIONS, torch.backends.mkldnn.matmul)]
+    for old in (torch.get_float32_matmul_precision, lambda: MATMUL.allow_tf32, lambda: CUDNN.allow_tf32):
+        try:
+            found.append(old())
+        except RuntimeError:
+            found.append(None)
+    return found
+
+
+PRECISIONS: dict[str, Callable[[], None]] = {
+    "as torch has them": lambda: None,
+    "old names": lambda: by_old_names("high", True),
+    "old names, medium": lambda: by_old_names("medium", True),
+    "old names, matrix products alone": lambda: by_old_names("high", False),
+    "old names, by flag": lambda: setattr(MATMUL, "allow_tf32", True),
+    "old names, off": lambda: by_old_names("highest", False),
+    "new names": lambda: by_new_names("tf32", "tf32", "tf32"),
+    "new names, for all": lambda: setattr(torch.backends, "fp32_precision", "tf32"),
+    "new names, apart": lambda: by_new_names("tf32", "ieee", "tf32"),
+    "new names, off": lambda: by_new_names("ieee", "ieee", "ieee"),
+}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("setting", PRECISIONS)
+def test_on_a_gpu_nothing_is_rounded_to_ten_bits_and_settings_come_back(setting: str, fails: bool) -> None:
+    with settings_kept():
+        PRECISIONS[setting]()
+        before = precisions()
+        with suppress(ZeroDivisionError), full_precision("cuda"):
+            inside = precisions()
+            with full_precision("cuda"):
+                assert precisions() == inside
+            assert precisions() == inside
+            if fails:
+                raise ZeroDivisionError
+        assert "tf32" not in inside[:3]
+        assert inside[5:] == [False, False] or None in before
+        assert precisions() == before
+        with full_precision("cpu"):
+            assert precisions() == before
+        if setting == "new names, for all":  # and goes on to be what decides
+            torch.backends.fp32_precision = "ieee"
+            assert precisions()[0] == "ieee"
+
+
+def test_a_model_on_a_gpu_is_explained_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a model that only says that it is there."""
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: nullcontext())
+    model = nn.Linear(2, 2)
+    monkeypatch.setattr(model, "parameters", lambda: [Mock(device=torch.device("cuda", 0))])
+    with settings_kept():
+        by_old_names("high", True)
+        with left_as_found(model):
+            assert "tf32" not in precisions()[:3]
+        with left_as_found(nn.Linear(2, 2)):
+            assert precisions()[:3] == ["tf32"] * 3
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -96,9 +96,10 @@ def compute_exactly() -> None:
     """
     import torch
 
+    from nn_interpretability.engine.precision import switch_tf32_off
+
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    switch_tf32_off()
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -12,5 +12,6 @@
 :mod:`.layers`            reads the output of a named layer, and the gradient that arrives there
 :mod:`.forward`           one forward pass, and as many backward passes as there are targets
 :mod:`.preserve`          leaves the model as it was found
+:mod:`.precision`         full single precision on a GPU
 ========================  ====================================================================
 """

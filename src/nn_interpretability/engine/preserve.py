@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from nn_interpretability.engine.precision import full_precision
+
 
 def gpus_of(model: nn.Module) -> list[int]:
     """Numbers of the GPUs that a model lives on."""
@@ -27,15 +29,17 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
 
     Restored, also after an exception: the training flag of every module, ``requires_grad`` of every parameter, and
     the random state of the CPU and of the devices the model lives on. Weights, buffers, ``.grad`` and hooks are
-    never touched.
+    never touched. On a GPU everything inside is computed in full precision; see
+    :func:`~nn_interpretability.engine.precision.full_precision`.
 
     With no parameter asking for gradients, a tensor asks for gradients exactly when it depends on the explained
     input, which is what the engine reads off.
     """
     training = [(module, module.training) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    gpus = gpus_of(model)
     try:
-        with torch.random.fork_rng(devices=gpus_of(model)):
+        with torch.random.fork_rng(devices=gpus), full_precision("cuda" if gpus else "cpu"):
             model.eval()
             for parameter, _ in wanted:
                 parameter.requires_grad_(False)
