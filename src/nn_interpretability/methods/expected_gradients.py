@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution
+from nn_interpretability.engine.forward import Forward
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method, checked_count
 from nn_interpretability.methods.path import path_integral, scores_at
@@ -70,6 +71,7 @@ class ExpectedGradients(Method):
             )
         self._given = references
         self._samples, self._seed = checked_count("samples", samples), checked_seed(seed)
+        self._rows_alike = True
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -80,6 +82,16 @@ class ExpectedGradients(Method):
         """The same method: all images have the same references."""
         self._references_like(images)
         return self
+
+    def on(self, model: nn.Module) -> Self:
+        """The same method for a variant of its model; each row sees all references with its own masks."""
+        chosen = super().on(model)
+        chosen._rows_alike = False
+        return chosen
+
+    def origins(self, images: Tensor) -> Sequence[Tensor]:
+        """The references."""
+        return [reference.expand_as(images) for reference in self._references_like(images)]
 
     def explain(self, images: Tensor, target: Target, chunk: int | None) -> Attribution:
         """Estimate the expectation for one batch."""
@@ -98,7 +110,7 @@ class ExpectedGradients(Method):
             multiply=True,
             chunk=chunk,
         )
-        change = resolved.scores - self._mean_score(references, resolved, len(images), chunk)
+        change = resolved.scores - self._mean_score(images, resolved, chunk)
         score = change.T if resolved.stacked else change[0]
         return self._result(forward, resolved, estimate.to(images.dtype), score=score)
 
@@ -116,10 +128,14 @@ class ExpectedGradients(Method):
         turn = np.arange(self._samples) % references
         return order[turn].tolist(), (np.arange(self._samples) + shift) / self._samples
 
-    def _mean_score(self, references: Tensor, resolved: ResolvedTarget, images: int, chunk: int | None) -> Tensor:
+    def _mean_score(self, images: Tensor, resolved: ResolvedTarget, chunk: int | None) -> Tensor:
         """The mean over all references of the score that each image's target has there, ``(M, N)``."""
-        outputs = scores_at(self.model, references, chunk)
-        return torch.stack([resolved.at(output.expand(images, -1)).scores for output in outputs]).mean(dim=0)
+        if self._rows_alike:
+            scores = scores_at(self.model, self._references_like(images), chunk)
+            outputs: Iterable[Tensor] = (each.expand(len(images), -1) for each in scores)
+        else:
+            outputs = (Forward(self.model, each).output for each in self.origins(images))
+        return torch.stack([resolved.at(output).scores for output in outputs]).mean(dim=0)
 
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
         raise AssertionError("the gradients are read along the lines")
