@@ -415,6 +415,13 @@ METHODS["smoothgrad"] = MethodEntry(
             "samples": {"type": "integer", "minimum": 1},
             "sigma": {"type": "number", "minimum": 0, "description": "noise level in units of scale"},
             "scale": {"enum": ["range", "std", "absolute"]},
+            "clip": {
+                "type": ["array", "null"],
+                "items": {"type": "number"},
+                "minItems": 2,
+                "maxItems": 2,
+                "description": "lowest and highest value of a noisy pixel, for methods that need bounds",
+            },
             "seed": _SEED,
             "antithetic": {"type": "boolean", "description": "use each noise with both signs"},
         }

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import Gradient, InputXGradient
+from nn_interpretability import LRP, Gradient, InputXGradient
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.metrics import Infidelity, MaxSensitivity, SensitivityN
 
@@ -207,6 +207,19 @@ class TestMaxSensitivity:
     def test_a_map_of_zeros_is_named(self) -> None:
         given = images()
         given[0] = 0
+    def test_noisy_pixels_stay_in_their_bounds_where_asked_for(self) -> None:
+        given = nets.digits(3)
+        method = LRP(nets.small_cnn(), input_rule="z_box", input_bounds=(0, 1))
+        found = MaxSensitivity(method, samples=2, clip=(0, 1)).measure(given, 1)
+
+        def inside(images: Tensor, sample: int) -> Tensor:
+            return (images + MaxSensitivity(method)._change(images, sample)).clamp(0, 1) - images
+
+        expected = MaxSensitivity(method, samples=2, perturbation=inside, clip=(0, 1)).measure(given, 1)
+        assert nets.relative(found, expected) < 1e-9
+        with pytest.raises(ConfigError, match="outside its input_bounds"):
+            MaxSensitivity(method, samples=2).measure(given, 1)
+
         with pytest.raises(DataError, match=r"sensitivity is undefined for the maps at positions \[0\]"):
             MaxSensitivity(InputXGradient(linear())).measure(given, 1)
         assert MaxSensitivity(InputXGradient(linear()), undefined=9).measure(given, 1)[0] == 9

@@ -247,6 +247,21 @@ def checked_chunk(chunk: int) -> int:
     return chunk
 
 
+def checked_clip(clip: Sequence[float] | None) -> tuple[float, float] | None:
+    """Lowest and highest value that a noisy pixel may have; None for no limit.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if clip is None:
+        return None
+    if len(clip) != 2 or not clip[0] < clip[1]:
+        raise ConfigError(f"clip={clip!r} is not allowed: give (lowest, highest), or None.")
+    return float(clip[0]), float(clip[1])
+
+
 def _part_of(target: Target, rows: slice) -> Target:
     """The part of a target that belongs to some of the images."""
     return target[rows] if isinstance(target, Tensor) and target.dim() > 0 else target

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.attribution import Attribution
 from nn_interpretability.errors import ConfigError
-from nn_interpretability.methods.base import Method, checked_count, rows_per_image
+from nn_interpretability.methods.base import Method, checked_clip, checked_count, rows_per_image
 from nn_interpretability.stochastic.device_noise import normals_for
 from nn_interpretability.stochastic.moments import RunningMoments
 from nn_interpretability.stochastic.noise import checked_seed
@@ -44,6 +44,8 @@ class SmoothGrad(Method):
         What the level refers to, for each image: ``"range"``, its largest minus its smallest value over all channels
         (Smilkov et al.); ``"std"``, its standard deviation (the 2020 study); ``"absolute"``, 1.
     seed
+    clip
+        Lowest and highest value of a noisy pixel, for methods that need bounds; None for no limit.
         Of the noise, 0 to 2**64 - 1.
     antithetic
         Use each noise twice, with both signs, for an even number of copies: what a map has that is odd in the noise
@@ -69,6 +71,7 @@ class SmoothGrad(Method):
         sigma: float = 0.15,
         scale: Scale = "range",
         seed: int = 0,
+        clip: Sequence[float] | None = None,
         antithetic: bool = False,
     ) -> None:
         if not isinstance(method, Method):
@@ -86,6 +89,7 @@ class SmoothGrad(Method):
         self._samples, self._seed = checked_count("samples", samples), checked_seed(seed)
         self._sigma, self._scale, self._antithetic = sigma, scale, antithetic
 
+        self._clip = checked_clip(clip)
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Hyper-parameters, for metadata."""
@@ -95,6 +99,7 @@ class SmoothGrad(Method):
             "sigma": self._sigma,
             "scale": self._scale,
             "seed": self._seed,
+            "clip": None if self._clip is None else list(self._clip),
             "antithetic": self._antithetic,
         }
 
@@ -121,6 +126,8 @@ class SmoothGrad(Method):
             noise = self._noise(range(first, min(first + size, self._samples)), images)
             rows = images + sigma * noise[:, None]
             copies = len(noise)
+            if self._clip is not None:
+                rows = rows.clamp(*self._clip)
             method = self.method.for_samples(torch.arange(len(images)).repeat(copies), images)
             maps = method.explain(rows.flatten(0, 1), repeated(fixed, copies), chunk).values
             moments.update(maps.unflatten(0, (copies, len(images))))

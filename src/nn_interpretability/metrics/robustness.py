@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.methods.base import Method, checked_count
+from nn_interpretability.methods.base import Method, checked_clip, checked_count
 from nn_interpretability.metrics.maps import where_defined
 from nn_interpretability.stochastic.noise import checked_seed, uniforms
 from nn_interpretability.targets import Target
@@ -38,6 +38,8 @@ class MaxSensitivity:
     perturbation
         A function of the images and the number of the sample that returns :math:`\delta`, of the shape of the images,
         instead of the uniform noise.
+    clip
+        Lowest and highest value of a noisy pixel, for methods that need bounds; None for no limit.
     undefined
         What stands for the metric where the map of the image as it is is zero; None to raise.
 
@@ -59,18 +61,20 @@ class MaxSensitivity:
         samples: int = 10,
         seed: int = 0,
         perturbation: Perturbation | None = None,
+        clip: Sequence[float] | None = None,
         undefined: float | None = None,
     ) -> None:
         if not 0 < radius < float("inf"):
             raise ConfigError(f"radius={radius!r} is not allowed: give a number above 0.")
         self.method, self._radius = method, radius
         self._samples, self._seed = checked_count("samples", samples), checked_seed(seed)
-        self._perturbation, self._undefined = perturbation, undefined
+        self._perturbation, self._clip, self._undefined = perturbation, checked_clip(clip), undefined
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Hyper-parameters, for metadata."""
-        return {"radius": self._radius, "samples": self._samples, "seed": self._seed}
+        clip = None if self._clip is None else list(self._clip)
+        return {"radius": self._radius, "samples": self._samples, "seed": self._seed, "clip": clip}
 
     def measure(self, images: Tensor, target: Target = None, *, chunk: int | None = None) -> Tensor:
         """Explain a batch of images, and slightly changed images, all of the batch at once.
@@ -99,8 +103,11 @@ class MaxSensitivity:
         base = unchanged.values.double().flatten(1)
         largest = torch.zeros(len(images), dtype=torch.float64, device=base.device)
         for sample in range(self._samples):
-            changed = self.method.interpret(images + self._change(images, sample), fixed, chunk=chunk).values
-            largest = torch.maximum(largest, (changed.double().flatten(1) - base).norm(dim=1))
+            changed = images + self._change(images, sample)
+            if self._clip is not None:
+                changed = changed.clamp(*self._clip)
+            maps = self.method.interpret(changed, fixed, chunk=chunk).values
+            largest = torch.maximum(largest, (maps.double().flatten(1) - base).norm(dim=1))
         size = base.norm(dim=1)
         return where_defined(largest / size, size > 0, self._undefined, "sensitivity", "they are zero everywhere")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nn_interpretability.engine.forward import check_scores
 from nn_interpretability.errors import ConfigError, DataError
-from nn_interpretability.methods.base import rows_per_image
+from nn_interpretability.methods.base import checked_clip, rows_per_image
 from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised, Undisturbed, require_dropout
 from nn_interpretability.stochastic.noise import checked_seed
@@ -71,8 +71,7 @@ class Noise:
             raise ConfigError(f"sigma={self.sigma!r} is not allowed: give a number >= 0, or one per channel.")
         if self.scale not in get_args(Scale):
             raise ConfigError(f"scale={self.scale!r} is not allowed: choose 'absolute', 'range' or 'std'.")
-        if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] < self.clip[1]):
-            raise ConfigError(f"clip={self.clip!r} is not allowed: give (lowest, highest), or None.")
+        checked_clip(self.clip)
 
     def on(self, images: Tensor, draws: BlockDraws) -> Tensor:
         """Noisy images, rows ``(passes, images)``."""

@@ -109,6 +109,8 @@ def _describe_smoothgrad(_: str, parameters: Mapping[str, Any], layers: Sequence
     scale = {"range": " of the range", "std": " std of the picture", "absolute": ""}
     words = [f"σ = {parameters.get('sigma', 0.15):g}{scale[parameters.get('scale', 'range')]}"]
     words += [f"{parameters.get('samples', 50)} copies"]
+    if parameters.get("clip"):
+        words.append("clipped to [{:g}, {:g}]".format(*parameters["clip"]))
     if parameters.get("antithetic"):
         words.append("each noise with both signs")
     if method == "gradient":
