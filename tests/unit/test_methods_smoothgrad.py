@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import LRP, Deconvolution, Gradient, InputXGradient, IntegratedGradients, Saliency, SmoothGrad
+from nn_interpretability import (
+    LRP,
+    Deconvolution,
+    DeepLIFT,
+    GradCAM,
+    Gradient,
+    InputXGradient,
+    IntegratedGradients,
+    Saliency,
+    SmoothGrad,
+)
 from nn_interpretability.errors import ConfigError, CoverageWarning
 from nn_interpretability.stochastic.noise import normals
 
@@ -118,6 +128,25 @@ def test_of_a_constant_picture_the_range_is_nothing() -> None:
     )
 
 
+def test_noisy_pixels_stay_in_their_bounds_where_asked_for() -> None:
+    """As images that are not noisy: the rule of the input needs them there."""
+    model = nets.small_cnn()
+    method = LRP(model, input_rule="z_box", input_bounds=(0, 1))
+    with pytest.raises(ConfigError, match="outside its input_bounds"):
+        SmoothGrad(method, samples=3).interpret(IMAGES, 2)
+    found = SmoothGrad(method, samples=3, clip=(0, 1)).interpret(IMAGES, 2).values
+    noise = torch.stack([torch.from_numpy(normals(0, i, (1, 28, 28))) for i in range(3)])[:, None]
+    copies = (IMAGES + SmoothGrad(method).sigma_of(IMAGES) * noise).clamp(0, 1)
+    assert nets.relative(found, torch.stack([method.interpret(copy, 2).values for copy in copies]).mean(0)) < 1e-12
+
+
+def test_what_belongs_to_the_clean_image_alone_is_left_out() -> None:
+    model = nets.small_cnn()
+    found = SmoothGrad(DeepLIFT(model), samples=2).interpret(IMAGES, 1)
+    assert found.multipliers is None
+    assert SmoothGrad(GradCAM(model, layer="features.relu2"), samples=2).interpret(IMAGES, 1).details == {}
+
+
 def test_the_seed_decides() -> None:
     model = nets.small_cnn()
     one, same, other = (SmoothGrad(Gradient(model), samples=3, seed=s).interpret(IMAGES, 0).values for s in (5, 5, 6))
@@ -151,6 +180,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "samples": ({"samples": 0}, "samples=0 is not allowed: give an integer >= 1"),
     "sigma": ({"sigma": -0.1}, "sigma=-0.1 is not allowed: give a number >= 0"),
     "scale": ({"scale": "max"}, "scale='max' is not allowed: choose 'range', 'std' or 'absolute'"),
+    "clip": ({"clip": (1, 0)}, r"clip=\(1, 0\) is not allowed: give \(lowest, highest\), or None"),
     "seed": ({"seed": 1.5}, "seed=1.5 is not allowed"),
     "antithetic": ({"samples": 5, "antithetic": True}, "samples=5 is not allowed with antithetic noise: give an even"),
 }

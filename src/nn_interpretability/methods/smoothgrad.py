@@ -28,8 +28,9 @@ class SmoothGrad(Method):
 
     The target is decided once, on the image without noise; ``score`` and ``logits`` are its own, too. The noise of copy
     i depends on the seed and on i alone: all images see the same, and neither batches nor chunks change a map. The
-    result has the mean in ``values`` and the variance over the copies in ``variance``; it does not sum to the score. A
-    conservation trace of the smoothed method is that of one copy, and is left out.
+    result has the mean in ``values`` and the variance over the copies in ``variance``; it does not sum to the score.
+    The multipliers, the details and the conservation trace of the smoothed method are those of one copy, and are left
+    out.
 
     Parameters
     ----------
@@ -43,9 +44,9 @@ class SmoothGrad(Method):
     scale
         What the level refers to, for each image: ``"range"``, its largest minus its smallest value over all channels
         (Smilkov et al.); ``"std"``, its standard deviation (the 2020 study); ``"absolute"``, 1.
-    seed
     clip
         Lowest and highest value of a noisy pixel, for methods that need bounds; None for no limit.
+    seed
         Of the noise, 0 to 2**64 - 1.
     antithetic
         Use each noise twice, with both signs, for an even number of copies: what a map has that is odd in the noise
@@ -70,8 +71,8 @@ class SmoothGrad(Method):
         samples: int = 50,
         sigma: float = 0.15,
         scale: Scale = "range",
-        seed: int = 0,
         clip: Sequence[float] | None = None,
+        seed: int = 0,
         antithetic: bool = False,
     ) -> None:
         if not isinstance(method, Method):
@@ -88,8 +89,8 @@ class SmoothGrad(Method):
         self.method = method
         self._samples, self._seed = checked_count("samples", samples), checked_seed(seed)
         self._sigma, self._scale, self._antithetic = sigma, scale, antithetic
-
         self._clip = checked_clip(clip)
+
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Hyper-parameters, for metadata."""
@@ -98,8 +99,8 @@ class SmoothGrad(Method):
             "samples": self._samples,
             "sigma": self._sigma,
             "scale": self._scale,
-            "seed": self._seed,
             "clip": None if self._clip is None else list(self._clip),
+            "seed": self._seed,
             "antithetic": self._antithetic,
         }
 
@@ -125,9 +126,9 @@ class SmoothGrad(Method):
         for first in range(0, self._samples, size):
             noise = self._noise(range(first, min(first + size, self._samples)), images)
             rows = images + sigma * noise[:, None]
-            copies = len(noise)
             if self._clip is not None:
                 rows = rows.clamp(*self._clip)
+            copies = len(noise)
             method = self.method.for_samples(torch.arange(len(images)).repeat(copies), images)
             maps = method.explain(rows.flatten(0, 1), repeated(fixed, copies), chunk).values
             moments.update(maps.unflatten(0, (copies, len(images))))
@@ -138,7 +139,9 @@ class SmoothGrad(Method):
             conserving=False,
             method=self.name,
             parameters=dict(self.parameters),
+            multipliers=None,
             trace=None,
+            details={},
         )
 
     def sigma_of(self, images: Tensor) -> Tensor:
