@@ -245,7 +245,7 @@ class InHalf(nn.Module):
 @pytest.mark.parametrize("name", CASES)
 def test_lower_precision_inside_the_model_is_named(name: str) -> None:
     images, inside = IMAGES.float(), InHalf(method_cases.model().float())
-    with pytest.raises(DataError, match=r"scores of torch\.bfloat16 for images of torch\.float32: .* torch\.autocast"):
+    with pytest.raises(DataError, match=r"of torch\.bfloat16 for images of torch\.float32: .* torch\.autocast"):
         explained(name, inside, images).interpret(images)
     around = explained(name, inside.inner, images)
     with (
@@ -253,6 +253,16 @@ def test_lower_precision_inside_the_model_is_named(name: str) -> None:
         pytest.raises(DataError, match=r"torch\.autocast does, inside the model or around this call"),
     ):
         around.interpret(images)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["lrp 0", "lrp epsilon", "deep_taylor", "deeplift rescale", "guided_backprop", "cam"])
+def test_lower_precision_inside_is_named_where_the_scores_are_turned_back(name: str) -> None:
+    images, inside = IMAGES.float(), InHalf(method_cases.model().float())
+    model = nets.Net(lambda net, x: net.inside(x).float(), inside=inside)
+    words = r"A conv2d of the model returns values of torch\.bfloat16 for images of torch\.float32: .*torch\.autocast"
+    with pytest.raises(DataError, match=words):
+        explained(name, model, images).interpret(images)
 
 
 def test_more_precise_scores_are_fine() -> None:

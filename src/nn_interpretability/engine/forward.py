@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nn_interpretability.engine.bounds import PixelBounds
 from nn_interpretability.engine.coverage import Coverage
 from nn_interpretability.engine.layers import LayerOutput, watched
-from nn_interpretability.engine.mode import Rulebook, SurrogateMode
+from nn_interpretability.engine.mode import Rulebook, SurrogateMode, check_precision
 from nn_interpretability.errors import DataError
 
 
@@ -76,7 +76,7 @@ class Forward:
             self.leaves = (leaf,) if bounds is None else (leaf, bounds.low, bounds.high)
 
     def _run(self, model: nn.Module, entry: Tensor, rulebook: Rulebook, bounds: PixelBounds | None) -> Any:
-        mode = SurrogateMode(model, rulebook, self.coverage, bounds)
+        mode = SurrogateMode(model, rulebook, self.coverage, entry.dtype, bounds)
         mode.witness.mark_input([entry])
         if bounds is not None:
             bounds.start(entry)
@@ -181,12 +181,7 @@ def check_scores(output: Any, images: Tensor, rows_per_image: int = 1) -> Tensor
             f"The model returns scores of shape {tuple(output.shape)} for {rows} images; "
             f"({rows}, classes) is expected. Wrap it in a module that returns one score per class."
         )
-    if output.is_floating_point() and torch.finfo(output.dtype).bits < torch.finfo(images.dtype).bits:
-        raise DataError(
-            f"The model returns scores of {output.dtype} for images of {images.dtype}: part of it runs in lower "
-            "precision, which torch.autocast does, inside the model or around this call. Explain it without, or "
-            "convert model and images."
-        )
+    check_precision("The model returns scores", output, images.dtype)
     finite = torch.isfinite(output.detach()).all(dim=1)
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten().tolist()

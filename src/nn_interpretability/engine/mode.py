@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from nn_interpretability.engine.bounds import PixelBounds
 from nn_interpretability.engine.coverage import Coverage, GraphWitness
-from nn_interpretability.engine.operations import depends_on_input, function_name, replace_input, tensors_in
+from nn_interpretability.engine.operations import LINEAR, depends_on_input, function_name, replace_input, tensors_in
+from nn_interpretability.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,26 @@ class SurrogateMode(TorchFunctionMode):
         Decides on each call.
     coverage
         Log that this run writes.
+    precision
+        Dtype of the images; linear operations in a lower one are refused.
     bounds
         Bounds of the pixels, where a rule asks for them.
     """
 
     def __init__(
-        self, model: nn.Module, rulebook: Rulebook, coverage: Coverage, bounds: PixelBounds | None = None
+        self,
+        model: nn.Module,
+        rulebook: Rulebook,
+        coverage: Coverage,
+        precision: torch.dtype,
+        bounds: PixelBounds | None = None,
     ) -> None:
         super().__init__()
         self.bounds = bounds
         self.witness = GraphWitness()
         self._rulebook = rulebook
-        self._coverage = coverage
+        self.coverage = coverage
+        self._precision = precision
         self._names = _names_of_weights(model)
         self._numbers: Counter[str] = Counter()
 
@@ -114,6 +124,8 @@ class SurrogateMode(TorchFunctionMode):
         ready = None if isinstance(treatment, Uncovered) else treatment.result
         result = call.run() if ready is None else ready
         outputs = depends_on_input(tensors_in(result))
+        if call.name in LINEAR and isinstance(result, Tensor):
+            check_precision(f"A {call.name} of the model returns values", result, self._precision)
         if outputs:
             self._log(call, treatment)
             self.witness.mark(outputs, made_by)
@@ -124,11 +136,27 @@ class SurrogateMode(TorchFunctionMode):
 
     def _log(self, call: Call, treatment: Treatment) -> None:
         if isinstance(treatment, Treated):
-            self._coverage.ruled[treatment.name or call.name] += 1
+            self.coverage.ruled[treatment.name or call.name] += 1
         elif isinstance(treatment, Uncovered):
-            self._coverage.uncovered[treatment.name] += 1
+            self.coverage.uncovered[treatment.name] += 1
         else:
-            self._coverage.passed[call.name] += 1
+            self.coverage.passed[call.name] += 1
+
+
+def check_precision(what: str, values: Tensor, precision: torch.dtype) -> None:
+    """Refuse values that are less precise than the images; ``what`` begins the message.
+
+    Raises
+    ------
+    DataError
+        If they are.
+    """
+    if values.is_floating_point() and torch.finfo(values.dtype).eps > torch.finfo(precision).eps:
+        raise DataError(
+            f"{what} of {values.dtype} for images of {precision}: part of it runs in lower precision, which "
+            "torch.autocast does, inside the model or around this call. Explain it without, or convert model and "
+            "images."
+        )
 
 
 def _names_of_weights(model: nn.Module) -> dict[int, str]:
