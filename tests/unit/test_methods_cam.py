@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nn_interpretability import CAM, LRP, GradCAM, GuidedBackprop, GuidedGradCAM, with_gap_head
+from nn_interpretability import CAM, LRP, GradCAM, GuidedBackprop, GuidedGradCAM, MCDropout, with_gap_head
 from nn_interpretability.errors import ConfigError, CoverageWarning, DataError
 from nn_interpretability.methods.class_map import ClassMap
 from nn_interpretability.models import build_model
@@ -78,6 +78,40 @@ def test_models_of_torchvision_with_such_an_end(name: str):
 
 
 def softmaxed(model: Any, images: Tensor) -> Tensor:
+def test_dropout_in_front_of_the_weights_is_part_of_the_map():
+    """In every pass the mean of the map and the bias are the score; a mask twice, on means with and without axes."""
+
+    def forward(model: Any, images: Tensor) -> Tensor:
+        pooled = F.dropout2d(F.adaptive_avg_pool2d(F.relu(model.conv(images)), 1), 0.3) * 2
+        return model.linear(F.dropout(pooled.flatten(1), 0.4))
+
+    model = nets.net(forward, conv=nn.Conv2d(2, 5, 3, padding=1), linear=nn.Linear(5, 4))
+    found = MCDropout(CAM(model), passes=6, block=3, keep_raw=6).interpret(IMAGES, 2)
+    assert (found.logits.std(0) > 0).all()
+    assert nets.relative(found.raw.flatten(2).mean(2) + model.linear.bias[2], found.logits[:, :, 2]) < 1e-12
+
+
+def softmaxed(model: Any, images: Tensor) -> Tensor:
+def test_dropout_in_front_of_the_weights_is_part_of_the_map():
+    """In every pass the mean of the map and the bias are the score; a mask twice, on means with and without axes."""
+
+    def forward(model: Any, images: Tensor) -> Tensor:
+        pooled = F.dropout2d(F.adaptive_avg_pool2d(F.relu(model.conv(images)), 1), 0.3) * 2
+        return model.linear(F.dropout(pooled.flatten(1), 0.4))
+
+    model = nets.net(forward, conv=nn.Conv2d(2, 5, 3, padding=1), linear=nn.Linear(5, 4))
+    found = MCDropout(CAM(model), passes=6, block=3, keep_raw=6).interpret(IMAGES, 2)
+    assert (found.logits.std(0) > 0).all()
+    assert nets.relative(found.raw.flatten(2).mean(2) + model.linear.bias[2], found.logits[:, :, 2]) < 1e-12
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_pool_is_recognised_to_rounding_in_any_precision(dtype: torch.dtype):
+    ones, eps = torch.ones(2, 3, 4, 4, dtype=dtype), torch.finfo(dtype).eps
+    assert _pooled(ones, torch.full((2, 3), 1 + eps, dtype=dtype)) is not None
+    assert _pooled(ones, torch.full((2, 3), 1.1, dtype=dtype)) is None
+
+
     return model.linear(model.conv(images).mean((2, 3))).softmax(1)
 
 

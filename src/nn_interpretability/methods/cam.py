@@ -51,6 +51,8 @@ class CAM(ClassMap):
     def _map(self, forward: Forward, start: Tensor, *, last: bool) -> Tensor:
         assert isinstance(forward, _WithHead)
         weights = start if forward.weight is None else start @ forward.weight
+        if forward.factor is not None:
+            weights = weights * forward.factor
         return torch.einsum("nk,nkyx->nyx", weights, forward.features)
 
 
@@ -68,4 +70,4 @@ class _WithHead(Forward):
                 "does not. GradCAM explains it at any convolutional layer, and with_gap_head(model) gives it such an "
                 "end, to be trained."
             )
-        self.features, self.weight = head.features, head.weight
+        self.features, self.weight, self.factor = head.features, head.weight, head.factor

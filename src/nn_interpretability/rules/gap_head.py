@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.engine.mode import Call, SurrogateMode, Treated, Treatment
-from nn_interpretability.engine.operations import bind_linear, first_input
+from nn_interpretability.engine.operations import PRODUCTS, bind_linear, first_input, linear_in_input
 
 _POOLS = frozenset(("mean", "avg_pool2d", "adaptive_avg_pool2d"))
 _RESHAPES = frozenset(
@@ -31,11 +31,23 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class GapHead:
-    """The end of a model: feature maps ``(N, C, h, w)``, and weights ``(K, C)``; None where the pool is the end."""
+    """The end of a model.
+
+    Attributes
+    ----------
+    features
+        The feature maps that are pooled, ``(N, C, h, w)``.
+    weight
+        ``(K, C)``; None where the pool is the end.
+    factor
+        Constants that the means are multiplied by in front of the weights, such as the mask of a dropout, ``(N, C)``;
+        None for none.
+    """
 
     features: Tensor
     weight: Tensor | None = None
 
+    factor: Tensor | None = None
 
 class GapHeadFinder:
     """A rulebook that changes nothing and follows what is pooled over all places."""
@@ -66,12 +78,22 @@ class GapHeadFinder:
         if call.name in _RESHAPES and result.numel() == before.numel() and len(result) == len(before):
             return known
         if call.name == "linear" and known.weight is None and before.dim() == 2:
+        if call.name in PRODUCTS and known.weight is None and result.shape == before.shape:
+            return _scaled(call, known, before)
             bound = bind_linear(call.function, call.args, call.kwargs)
             return None if bound is None else replace(known, weight=bound[1].detach())
         return None
 
 
 def _pooled(before: Tensor, result: Tensor) -> GapHead | None:
+def _scaled(call: Call, head: GapHead, before: Tensor) -> GapHead | None:
+    """A product with constants; None for one of two things that depend on the input."""
+    if not linear_in_input(call.name, call.args, call.kwargs):
+        return None
+    factor = call.on(torch.ones_like(before)).reshape(len(before), -1)
+    return replace(head, factor=factor if head.factor is None else head.factor * factor)
+
+
     """A pool over all places, whatever its arguments: recognised by its values."""
     if result.numel() != before.shape[0] * before.shape[1] or len(result) != len(before):
         return None
