@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from nn_interpretability import Gradient, InputNoise, InputXGradient, MCDropout
 from nn_interpretability.errors import BrokenProductError, ConfigError, DataError
 from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
+from nn_interpretability.stochastic.attributor import _each_warning_once
 from nn_interpretability.stochastic.files import (
     load_attributed,
     load_drawn,
@@ -284,6 +286,17 @@ def test_images_are_checked() -> None:
     with pytest.raises(DataError, match="NaN"):
         MCDropout(Gradient(linear_net())).interpret(IMAGES * float("nan"))
 
+    for wrapper in (MCDropout, partial(MCDropout, independent_masks=True), partial(InputNoise, sigma=1)):
+        with pytest.raises(DataError, match=r"The model does not take images of shape \(2, 7\): "):
+            wrapper(Gradient(linear_net()), passes=5).interpret(torch.rand(2, 7, dtype=torch.float64), "all")
+
+
+def test_blocks_say_the_same_once_but_for_its_numbers_and_nothing_else_is_lost() -> None:
+    with warnings.catch_warnings(record=True) as seen, _each_warning_once():
+        for block in range(3):
+            warnings.warn(f"{block} images", stacklevel=1)
+            warnings.warn("of another kind", stacklevel=1)
+    assert [str(warning.message) for warning in seen] == ["0 images", "of another kind"]
 
 def test_what_was_not_asked_for_is_said() -> None:
     found = MCDropout(Gradient(linear_net()), passes=5, block=5).interpret(IMAGES)

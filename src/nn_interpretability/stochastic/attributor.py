@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from nn_interpretability.attribution import Attribution
+from nn_interpretability.engine.forward import refusal_named
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
@@ -357,12 +359,13 @@ def _padded(values: Tensor, size: int) -> Tensor:
 
 @contextmanager
 def _each_warning_once() -> Iterator[None]:
-    """Many blocks say the same: hand on the first warning of each category."""
+    """Many blocks say the same, but for numbers: hand on what is said once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    said = set[type[Warning]]()
+    said = set[tuple[type[Warning], str]]()
     for each in caught:
-        if each.category not in said:
-            said.add(each.category)
+        key = each.category, re.sub(r"\d+", "", str(each.message))
+        if key not in said:
+            said.add(key)
             warnings.warn(each.message, each.category, stacklevel=5)
