@@ -78,7 +78,7 @@ def resolve_target(
     target: Target,
     output: Tensor,
     *,
-    start: Literal["derivative", "path"] = "derivative",
+    start: Literal["derivative", "path", "none"] = "derivative",
     origin: Tensor | None = None,
 ) -> ResolvedTarget:
     r"""Decide a target once, for scores that have been computed.
@@ -96,7 +96,8 @@ def resolve_target(
         For a function only. ``"derivative"`` starts from its derivative. ``"path"`` starts from the mean derivative
         along the straight line from the origin :math:`z^0` (0 if there is none),
         :math:`\int_0^1 \partial t(z^0 + \tau (z - z^0)) / \partial z_k \, d\tau` (Gauss-Legendre, 32 points), for which
-        :math:`\sum_k s_k (z_k - z^0_k) = t(z) - t(z^0)`: what a method that conserves relevance needs.
+        :math:`\sum_k s_k (z_k - z^0_k) = t(z) - t(z^0)`: what a method that conserves relevance needs. ``"none"``,
+        where scores alone are asked for, starts from nothing, and the function need not be differentiable.
     origin
         Scores of a reference, of the shape of ``output``, from which what is explained is measured: a class has the
         score :math:`z_c - z^0_c`. Classes are chosen by ``output`` alone. None for methods without a reference.
@@ -214,9 +215,10 @@ def _weight_target(weights: Tensor, output: Tensor, change: Tensor) -> ResolvedT
 
 def _function_target(function: ScoreFunction, output: Tensor, start: str, origin: Tensor | None) -> ResolvedTarget:
     scores = _evaluate(function, output).double()
-    if start == "derivative":
+    if start != "path":
         base = 0.0 if origin is None else _evaluate(function, origin).double()
-        return ResolvedTarget("function", _slope(function, output)[None], (scores - base)[None], None, False, function)
+        slope = _slope(function, output) if start == "derivative" else torch.zeros_like(output)
+        return ResolvedTarget("function", slope[None], (scores - base)[None], None, False, function)
     begin = torch.zeros_like(output) if origin is None else origin
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS_POINTS)
     mean = torch.zeros_like(output, dtype=torch.float64)

@@ -397,6 +397,15 @@ def test_functions_of_all_passes_are_explained_completely(function: Any, name: s
     assert found.score_variance is None
 
 
+def test_a_function_is_explained_under_inference_mode_with_the_same_bits() -> None:
+    method, images = MCDropout(LRP(dropout_cnn()), passes=5, block=5), digits(2)
+    expected = method.interpret(images, mutual_information)
+    with torch.inference_mode():
+        found = method.interpret(images.clone(), mutual_information)
+    assert torch.equal(found.mean, expected.mean)
+    assert not found.mean.is_inference()
+
+
 def test_weights_of_passes_sum_to_the_change() -> None:
     scores = 3 * torch.randn(50, 2, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     origin = torch.randn(50, 2, 10, generator=torch.Generator().manual_seed(2), dtype=torch.float64)

@@ -169,6 +169,15 @@ class TestInfidelity:
                 Infidelity(linear(), perturbation=lambda _, s, bad=bad: bad).measure(images(), images(), 1)  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("around", [torch.enable_grad, torch.inference_mode])
+def test_of_a_function_only_its_values_are_asked(around: Any) -> None:
+    with around():
+        measured = Infidelity(linear()).measure(images(), images(), lambda scores: scores[:, 1])
+        steps = Infidelity(linear(), samples=3).measure(images(), images(), lambda scores: scores.argmax(1).double())
+    assert nets.relative(measured, Infidelity(linear()).measure(images(), images(), 1)) < 1e-12
+    assert steps.isfinite().all()
+
+
 class TestMaxSensitivity:
     def test_the_gradient_of_a_linear_model_does_not_change(self) -> None:
         assert MaxSensitivity(Gradient(linear())).measure(images(), 1).max() < 1e-14
@@ -198,15 +207,6 @@ class TestMaxSensitivity:
         single = MaxSensitivity(InputXGradient(linear())).measure(given[2:], 1)
         assert nets.relative(single, whole[2:]) < 1e-12
 
-    def test_the_class_is_that_of_the_unchanged_image(self) -> None:
-        method, given = InputXGradient(nets.small_cnn()), nets.digits(3)
-        classes = method.model(given).argmax(dim=1)
-        metric = MaxSensitivity(method, radius=2.0, samples=3)
-        assert metric.measure(given).equal(metric.measure(given, classes))
-
-    def test_a_map_of_zeros_is_named(self) -> None:
-        given = images()
-        given[0] = 0
     def test_noisy_pixels_stay_in_their_bounds_where_asked_for(self) -> None:
         given = nets.digits(3)
         method = LRP(nets.small_cnn(), input_rule="z_box", input_bounds=(0, 1))
@@ -220,6 +220,15 @@ class TestMaxSensitivity:
         with pytest.raises(ConfigError, match="outside its input_bounds"):
             MaxSensitivity(method, samples=2).measure(given, 1)
 
+    def test_the_class_is_that_of_the_unchanged_image(self) -> None:
+        method, given = InputXGradient(nets.small_cnn()), nets.digits(3)
+        classes = method.model(given).argmax(dim=1)
+        metric = MaxSensitivity(method, radius=2.0, samples=3)
+        assert metric.measure(given).equal(metric.measure(given, classes))
+
+    def test_a_map_of_zeros_is_named(self) -> None:
+        given = images()
+        given[0] = 0
         with pytest.raises(DataError, match=r"sensitivity is undefined for the maps at positions \[0\]"):
             MaxSensitivity(InputXGradient(linear())).measure(given, 1)
         assert MaxSensitivity(InputXGradient(linear()), undefined=9).measure(given, 1)[0] == 9

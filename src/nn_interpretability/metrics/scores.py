@@ -54,7 +54,7 @@ class TargetScore:
     ) -> None:
         self._model, self._kind = model, kind
         logits = torch.cat([self._logits(images[block]) for block in blocks(len(images), images, chunk)])
-        self._resolved = resolve_target(target, self._kind_of(logits))
+        self._resolved = resolve_target(target, self._kind_of(logits), start="none")
         if self._resolved.stacked:
             raise ConfigError(
                 "A metric needs one score for each image: give None, a class, one class per image, weights of shape "

@@ -115,11 +115,12 @@ class Repeated:
         """
         self.method._check_images(images)
         images = images.detach()
-        if self.independent_masks:
-            return self._independent(images, target)
-        if callable(target):
-            return self._function(images, target)
-        return self._merged(images, target)
+        with torch.inference_mode(False):
+            if self.independent_masks:
+                return self._independent(images, target)
+            if callable(target):
+                return self._function(images, target)
+            return self._merged(images, target)
 
     def _merged(self, images: Tensor, target: Target, *, every: int = 1, first: int = 0) -> PassesAttribution:
         sampler = Sampler(self.method.model, images, self.randomness)
@@ -162,7 +163,7 @@ class Repeated:
             return None
         if len(references) != 1:
             raise ConfigError(f"A function of all passes needs a method with one reference, not {len(references)}.")
-        with torch.inference_mode(False), left_as_found(sampler.model):
+        with left_as_found(sampler.model):
             all_blocks = blocks(0, self.passes, self.block)
             found = [sampler.scores(BlockDraws(each.passes), references[0])[: each.valid] for each in all_blocks]
         return torch.cat(found)
