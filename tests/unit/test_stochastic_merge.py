@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 
 from nn_interpretability import Gradient, InputNoise, InputXGradient, MCDropout
 from nn_interpretability.errors import BrokenProductError, ConfigError, DataError
-from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.attributor import _each_warning_once
+from nn_interpretability.stochastic.chunks import AttributedPasses, DrawnPasses
 from nn_interpretability.stochastic.files import (
     load_attributed,
     load_drawn,
@@ -285,7 +286,6 @@ def test_targets_that_do_not_fit() -> None:
 def test_images_are_checked() -> None:
     with pytest.raises(DataError, match="NaN"):
         MCDropout(Gradient(linear_net())).interpret(IMAGES * float("nan"))
-
     for wrapper in (MCDropout, partial(MCDropout, independent_masks=True), partial(InputNoise, sigma=1)):
         with pytest.raises(DataError, match=r"The model does not take images of shape \(2, 7\): "):
             wrapper(Gradient(linear_net()), passes=5).interpret(torch.rand(2, 7, dtype=torch.float64), "all")
@@ -297,6 +297,7 @@ def test_blocks_say_the_same_once_but_for_its_numbers_and_nothing_else_is_lost()
             warnings.warn(f"{block} images", stacklevel=1)
             warnings.warn("of another kind", stacklevel=1)
     assert [str(warning.message) for warning in seen] == ["0 images", "of another kind"]
+
 
 def test_what_was_not_asked_for_is_said() -> None:
     found = MCDropout(Gradient(linear_net()), passes=5, block=5).interpret(IMAGES)

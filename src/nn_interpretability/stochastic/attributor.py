@@ -170,6 +170,7 @@ class Attributor:
             torch.inference_mode(False),
             torch.enable_grad(),
             left_as_found(self.sampler.model),
+            refusal_named(self.sampler.model, self.sampler.images),
             _each_warning_once(),
         ):
             base, center = self._without_randomness(decided)

@@ -18,6 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from nn_interpretability.engine.forward import refusal_named
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.methods.base import Method
@@ -77,11 +78,12 @@ def drawn_from(
     sampler: Sampler, begin: int, end: int, block: int, draws: Sequence[BlockDraws], numbering: Sequence[int]
 ) -> DrawnPasses:
     """The scores of the passes of a sampler, in blocks with these random numbers; without their digests."""
-    with torch.inference_mode(False), left_as_found(sampler.model):
+    model, images = sampler.model, sampler.images
+    with torch.inference_mode(False), left_as_found(model), refusal_named(model, images):
         undisturbed = sampler.undisturbed()
         logits = torch.cat([sampler.scores(each) for each in draws])[: end - begin]
     identity = sampler.identity(block) | {"numbering": list(numbering)}
-    return DrawnPasses(begin, end, logits, undisturbed, (), identity, device_of(sampler.images), sampler.coverage())
+    return DrawnPasses(begin, end, logits, undisturbed, (), identity, device_of(images), sampler.coverage())
 
 
 def attribute_passes(

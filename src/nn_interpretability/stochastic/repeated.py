@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nn_interpretability.engine.forward import refusal_named
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method, checked_count
@@ -171,6 +172,7 @@ class Repeated:
     def _independent(self, images: Tensor, target: Target | PassFunction) -> PassesAttribution:
         if target != "all":
             raise ConfigError("independent_masks=True is for target='all', where each class has masks of its own.")
-        with torch.inference_mode(False), left_as_found(self.method.model), torch.no_grad():
-            classes = Sampler(self.method.model, images, self.randomness).undisturbed().shape[1]
+        model = self.method.model
+        with left_as_found(model), refusal_named(model, images):
+            classes = Sampler(model, images, self.randomness).undisturbed().shape[1]
         return stack_classes([self._merged(images, c, every=classes, first=c) for c in range(classes)])
