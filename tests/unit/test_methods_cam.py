@@ -18,6 +18,7 @@ from nn_interpretability.errors import ConfigError, CoverageWarning, DataError
 from nn_interpretability.methods.class_map import ClassMap
 from nn_interpretability.models import build_model
 from nn_interpretability.models.weights import load_weights
+from nn_interpretability.rules.gap_head import _pooled
 
 # --- nets that end in global average pooling --------------------------------------------------------------------------
 
@@ -77,21 +78,6 @@ def test_models_of_torchvision_with_such_an_end(name: str):
     assert nets.relative(found.details["raw_map"].mean((1, 2)) + bias, found.score) < 1e-12
 
 
-def softmaxed(model: Any, images: Tensor) -> Tensor:
-def test_dropout_in_front_of_the_weights_is_part_of_the_map():
-    """In every pass the mean of the map and the bias are the score; a mask twice, on means with and without axes."""
-
-    def forward(model: Any, images: Tensor) -> Tensor:
-        pooled = F.dropout2d(F.adaptive_avg_pool2d(F.relu(model.conv(images)), 1), 0.3) * 2
-        return model.linear(F.dropout(pooled.flatten(1), 0.4))
-
-    model = nets.net(forward, conv=nn.Conv2d(2, 5, 3, padding=1), linear=nn.Linear(5, 4))
-    found = MCDropout(CAM(model), passes=6, block=3, keep_raw=6).interpret(IMAGES, 2)
-    assert (found.logits.std(0) > 0).all()
-    assert nets.relative(found.raw.flatten(2).mean(2) + model.linear.bias[2], found.logits[:, :, 2]) < 1e-12
-
-
-def softmaxed(model: Any, images: Tensor) -> Tensor:
 def test_dropout_in_front_of_the_weights_is_part_of_the_map():
     """In every pass the mean of the map and the bias are the score; a mask twice, on means with and without axes."""
 
@@ -112,6 +98,7 @@ def test_a_pool_is_recognised_to_rounding_in_any_precision(dtype: torch.dtype):
     assert _pooled(ones, torch.full((2, 3), 1.1, dtype=dtype)) is None
 
 
+def softmaxed(model: Any, images: Tensor) -> Tensor:
     return model.linear(model.conv(images).mean((2, 3))).softmax(1)
 
 

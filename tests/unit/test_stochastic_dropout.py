@@ -15,7 +15,7 @@ from nn_interpretability.errors import ConfigError, DataError
 from nn_interpretability.stochastic.draws import BlockDraws
 from nn_interpretability.stochastic.dropout import Randomised
 from nn_interpretability.stochastic.passes import draw_passes
-from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness, Sampler
+from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness, Sampler, _alike
 
 DROPOUT = Randomness(dropout=Dropout(seed=3))
 
@@ -231,6 +231,13 @@ def test_passes_that_cannot_be_computed_together_are_refused(function: object, l
     model = net(function, a=nn.Linear(6, 8), drop=nn.Dropout(0.5), b=nn.Linear(8, 3))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="other scores for a pass alone than for the same pass in a block"):
         drawn(model, torch.rand(2, 6, dtype=torch.float64), late=late)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_scores_that_differ_by_half_are_no_rounding_in_any_precision(dtype: torch.dtype) -> None:
+    scores = torch.tensor([[[2.0, -1.0]]], dtype=dtype)
+    assert _alike(scores * (1 + 4 * torch.finfo(dtype).eps), scores)
+    assert not _alike(scores * 1.5, scores)
 
 
 def test_numbers_of_a_source_have_one_shape() -> None:

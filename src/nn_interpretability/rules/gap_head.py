@@ -27,6 +27,7 @@ _RESHAPES = frozenset(
     )
 )
 _TOLERANCE = 1e-4
+_ROUNDING = 4  # units in the last place: more than the tolerance in half precision
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class GapHead:
 
     features: Tensor
     weight: Tensor | None = None
-
     factor: Tensor | None = None
+
 
 class GapHeadFinder:
     """A rulebook that changes nothing and follows what is pooled over all places."""
@@ -77,15 +78,14 @@ class GapHeadFinder:
             return None
         if call.name in _RESHAPES and result.numel() == before.numel() and len(result) == len(before):
             return known
-        if call.name == "linear" and known.weight is None and before.dim() == 2:
         if call.name in PRODUCTS and known.weight is None and result.shape == before.shape:
             return _scaled(call, known, before)
+        if call.name == "linear" and known.weight is None and before.dim() == 2:
             bound = bind_linear(call.function, call.args, call.kwargs)
             return None if bound is None else replace(known, weight=bound[1].detach())
         return None
 
 
-def _pooled(before: Tensor, result: Tensor) -> GapHead | None:
 def _scaled(call: Call, head: GapHead, before: Tensor) -> GapHead | None:
     """A product with constants; None for one of two things that depend on the input."""
     if not linear_in_input(call.name, call.args, call.kwargs):
@@ -94,11 +94,13 @@ def _scaled(call: Call, head: GapHead, before: Tensor) -> GapHead | None:
     return replace(head, factor=factor if head.factor is None else head.factor * factor)
 
 
+def _pooled(before: Tensor, result: Tensor) -> GapHead | None:
     """A pool over all places, whatever its arguments: recognised by its values."""
     if result.numel() != before.shape[0] * before.shape[1] or len(result) != len(before):
         return None
     features = before.detach().clone()
     mean = features.mean(dim=(2, 3))
     size = features.abs().mean(dim=(2, 3))
-    same = (result.detach().reshape_as(mean) - mean).abs() <= _TOLERANCE * size
+    tolerance = max(_TOLERANCE, _ROUNDING * torch.finfo(mean.dtype).eps)
+    same = (result.detach().reshape_as(mean) - mean).abs() <= tolerance * size
     return GapHead(features) if bool(torch.all(same)) else None
