@@ -136,13 +136,22 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         method=first.method,
         parameters=first.parameters,
         target_description=first.target_description,
-        coverage=first.coverage,
+        coverage=_joined_coverage(parts),
         reference=_concatenate_tensors([part.reference for part in parts]),
         multipliers=_concatenate_tensors([part.multipliers for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
         details={name: torch.cat([part.details[name] for part in parts]) for name in first.details},
         variance=_concatenate_tensors([part.variance for part in parts]),
     )
+
+
+def _joined_coverage(parts: list[Attribution]) -> dict[str, Mapping[str, int]]:
+    """What any batch met, with the count of the first batch that met it."""
+    joined: dict[str, Mapping[str, int]] = {}
+    for part in reversed(parts):
+        for kind, found in part.coverage.items():
+            joined[kind] = {**joined.get(kind, {}), **found}
+    return joined
 
 
 def _concatenate_tensors(tensors: list[Tensor | None]) -> Tensor | None:

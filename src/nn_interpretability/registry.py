@@ -95,7 +95,7 @@ _STABILIZER: dict[str, Any] = {
 }
 _BOUND = {"oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
 _LRP_RULE: dict[str, Any] = {
-    "rule": {"enum": ["0", "epsilon", "gamma", "alpha_beta", "z_plus"]},
+    "rule": {"enum": ["0", "epsilon", "gamma", "generalised_gamma", "alpha_beta", "z_plus"]},
     "epsilon": _STABILIZER,
     "gamma": {"type": "number", "minimum": 0},
     "alpha": {"type": "number", "minimum": 0},

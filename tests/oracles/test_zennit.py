@@ -97,6 +97,14 @@ RULES: dict[str, tuple[dict[str, Any], Callable[[Tensor], Any]]] = {
         {"rule": "alpha_beta", "alpha": 2, "beta": 1, "stabilizer": 0.02, "bias": "ignore"},
         lambda _: zennit.rules.AlphaBeta(2.0, 1.0, 0.02, zero_params="bias"),
     ),
+    "generalised gamma": (
+        {"rule": "generalised_gamma", "gamma": 0.25, "stabilizer": 0.02},
+        lambda _: zennit.rules.Gamma(0.25, stabilizer=0.02),
+    ),
+    "generalised gamma without bias": (
+        {"rule": "generalised_gamma", "gamma": 3.0, "stabilizer": 0.02, "bias": "ignore"},
+        lambda _: zennit.rules.Gamma(3.0, stabilizer=0.02, zero_params="bias"),
+    ),
     "z_box": (
         {"rule": "z_box", "stabilizer": 0.02, "input_bounds": (-1.5, 2.0)},
         lambda values: zennit.rules.ZBox(**bounds(values), stabilizer=0.02),
@@ -144,6 +152,8 @@ def test_gamma_where_they_part_ways() -> None:
     expected = theirs(model, Composite(lambda _, __, m: hook if m is layer else None), values, start)
     found = LRP(model, rule="gamma", gamma=0.25, stabilizer=0.02).interpret(values, start).values
     assert nets.relative(found, expected) > 0.1
+    found = LRP(model, rule="generalised_gamma", gamma=0.25, stabilizer=0.02).interpret(values, start).values
+    assert nets.relative(found, expected) < 1e-12
 
 
 # --- whole networks ---------------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import nets
@@ -47,6 +48,16 @@ def minus(value: float) -> float:
     return value if value < 0 else 0.0
 
 
+def favoured(gamma: float, sign: float, value: float) -> float:
+    """With what has the sign of the output added gamma times."""
+    return value + gamma * (plus(value) if sign >= 0 else minus(value))
+
+
+def mirrored(gamma: float, layer: Layer, j: int, k: int) -> float:
+    """A contribution whose sign is that of the output counts 1 + gamma times."""
+    return favoured(gamma, layer.z[k], layer.a[j] * layer.w[j, k])
+
+
 def contributions(rule: Mapping[str, Any], layer: Layer) -> list[tuple[float, Any, Any]]:
     """Each part of a rule: coefficient, contribution of input j to output k, contribution of the bias of output k."""
     a, w, b = layer.a, layer.w, layer.b
@@ -56,6 +67,8 @@ def contributions(rule: Mapping[str, Any], layer: Layer) -> list[tuple[float, An
         case "gamma":
             g = rule["gamma"]
             return [(1, lambda j, k: a[j] * (w[j, k] + g * plus(w[j, k])), lambda k: b[k] + g * plus(b[k]))]
+        case "generalised_gamma":
+            return [(1, partial(mirrored, rule["gamma"], layer), lambda k: favoured(rule["gamma"], layer.z[k], b[k]))]
         case "alpha_beta":
             excitation = (rule["alpha"], lambda j, k: plus(a[j] * w[j, k]), lambda k: plus(b[k]))
             inhibition = (-rule["beta"], lambda j, k: minus(a[j] * w[j, k]), lambda k: minus(b[k]))
@@ -135,6 +148,8 @@ RULES: dict[str, dict[str, Any]] = {
     "epsilon unsigned": {"rule": "epsilon", "epsilon": {"rms": 0.1, "signed": False}},
     "gamma": {"rule": "gamma", "gamma": 0.25},
     "gamma stabilized": {"rule": "gamma", "gamma": 2.0, "stabilizer": {"absolute": 0.05, "signed": False}},
+    "generalised gamma": {"rule": "generalised_gamma", "gamma": 0.25},
+    "generalised gamma stabilized": {"rule": "generalised_gamma", "gamma": 2.0, "stabilizer": 0.05},
     "alpha1 beta0": {"rule": "alpha_beta", "alpha": 1.0, "beta": 0.0},
     "alpha2 beta1": {"rule": "alpha_beta", "alpha": 2.0, "beta": 1.0},
     "alpha1.5 beta.5 stabilized": {"rule": "alpha_beta", "alpha": 1.5, "beta": 0.5, "stabilizer": {"rms": 0.2}},
@@ -282,11 +297,29 @@ def test_lrp_0_divides_by_the_value_itself() -> None:
     assert torch.equal(LRP(layer, rule="0").interpret(values, 2).values, values * layer.weight[2].detach())
 
 
+def test_layers_with_negative_inputs_are_named_once_where_the_rule_is_plain_gamma() -> None:
+    """Behind a linear bottleneck; nothing is said of layers behind a ReLU, nor of rules for inputs of any sign."""
+    layers = {"wide": nn.Linear(4, 6), "narrow": nn.Linear(6, 3), "last": nn.Linear(3, 2)}
+    model = nets.net(lambda model, x: model.last(model.narrow(model.wide(x).relu())), **layers)
+    images = nets.uniform(6, 4)
+    assert (model.narrow(model.wide(images).relu()) < 0).any()
+    with pytest.warns(
+        UserWarning, match=r"inputs >= 0, and these layers have negative ones: last\. .*'alpha_beta'"
+    ) as seen:
+        found = LRP(model, rule="gamma").interpret(images, 1, chunk=2)
+    assert [warning.filename for warning in seen] == [__file__]
+    assert found.coverage["negative_inputs"] == {"last": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for composite in ({"last": "generalised_gamma", "*": "gamma"}, {"last": "alpha_beta", "*": "gamma"}):
+            assert "negative_inputs" not in LRP(model, composite=composite).interpret(images, 1).coverage
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
 def test_names_stand_for_rules_with_defaults() -> None:
-    for name in ("0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box"):
+    for name in ("0", "epsilon", "gamma", "generalised_gamma", "alpha_beta", "z_plus", "z_box"):
         assert linear_rule(name).name == name
     assert linear_rule("z_box").needs_bounds
     assert not linear_rule("gamma").needs_bounds
@@ -298,7 +331,7 @@ def test_names_stand_for_rules_with_defaults() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("lrp", r"rule='lrp' is not allowed: choose one of '0', 'epsilon', 'gamma', 'alpha_beta', 'z_plus', 'z_box'"),
+        ("lrp", r"rule='lrp' is not allowed: choose one of '0', 'epsilon', 'gamma', 'generalised_gamma', 'alpha_beta'"),
         ({"rule": "gamma", "strength": 1}, "A rule has no setting 'strength'. It has: rule, epsilon, gamma"),
         ({"rule": "gamma", "gamma": -0.1}, "gamma=-0.1 is not allowed: give a number >= 0"),
         ({"rule": "gamma", "gamma": "big"}, "gamma='big' is not allowed"),

@@ -25,11 +25,14 @@ class Coverage:
         Operations for which the plain gradient is the method's own answer (sums, reshapes, ReLU, ...).
     uncovered
         Operations for which the method defines nothing; the plain gradient was used, which may be wrong.
+    negative_inputs
+        Layers with negative inputs whose rule is for inputs >= 0.
     """
 
     ruled: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
     uncovered: Counter[str] = field(default_factory=Counter)
+    negative_inputs: Counter[str] = field(default_factory=Counter)
 
     @property
     def complete(self) -> bool:
@@ -50,8 +53,9 @@ class Coverage:
             )
 
     def describe(self) -> dict[str, Any]:
-        """Plain dictionaries, for metadata."""
-        return {name: dict(sorted(getattr(self, name).items())) for name in ("ruled", "passed", "uncovered")}
+        """Plain dictionaries, for metadata; layers with negative inputs only where there are any."""
+        names = ("ruled", "passed", "uncovered", *(("negative_inputs",) if self.negative_inputs else ()))
+        return {name: dict(sorted(getattr(self, name).items())) for name in names}
 
 
 def warn_of_uncovered(method: str, uncovered: Mapping[str, int], *, stacklevel: int) -> None:

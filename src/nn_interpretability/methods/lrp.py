@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from nn_interpretability.attribution import Attribution
 from nn_interpretability.engine.bounds import Bound, PixelBounds
 from nn_interpretability.engine.forward import Forward
 from nn_interpretability.engine.layers import layer_of
@@ -43,12 +45,13 @@ class LRP(Method):
         The classifier.
     rule
         Rule of the weight layers that nothing else names: ``"0"``, ``"epsilon"``, ``"gamma"`` (for inputs that are not
-        negative), ``"alpha_beta"`` or ``"z_plus"``; see :mod:`nn_interpretability.rules.linear` for the formulas.
+        negative; a warning names layers that have others), ``"generalised_gamma"`` (for any), ``"alpha_beta"`` or
+        ``"z_plus"``; see :mod:`nn_interpretability.rules.linear` for the formulas.
     epsilon
         Stabilizer of the epsilon rule: a number (absolute), or a mapping such as ``{"rms": 0.25}`` (relative to the
         root mean square of the denominators of one row); ``"signed": False`` for the unsigned rule as it was published.
     gamma
-        Strength of the gamma rule, >= 0.
+        Strength of the gamma rules, >= 0.
     alpha, beta
         Of the alpha-beta rule; alpha - beta must be 1.
     stabilizer
@@ -173,6 +176,15 @@ class LRP(Method):
         if self._strict:
             forward.coverage.require(type(self).__name__)
         return forward
+
+    def _warn(self, result: Attribution, *, stacklevel: int) -> None:
+        super()._warn(result, stacklevel=stacklevel + 1)
+        if layers := ", ".join(result.coverage.get("negative_inputs", {})):
+            warnings.warn(
+                f"The gamma rule is for inputs >= 0, and these layers have negative ones: {layers}. Give them the rule "
+                "'generalised_gamma' or 'alpha_beta', which are for inputs of any sign.",
+                stacklevel=stacklevel + 1,
+            )
 
     def _pixel_bounds(self, images: Tensor) -> PixelBounds | None:
         if self._bounds is not None:

@@ -63,6 +63,17 @@ class FavourPositive:
         return values + self.gamma * values.clamp(min=0)
 
 
+@dataclass(frozen=True)
+class FavourNegative:
+    """Values with their negative part added ``gamma`` times: v + gamma min(v, 0)."""
+
+    gamma: float
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Apply to weights or biases."""
+        return values + self.gamma * values.clamp(max=0)
+
+
 def squared(values: Tensor) -> Tensor:
     """The square."""
     return values.square()
@@ -98,20 +109,22 @@ class Term:
 
 @dataclass(frozen=True)
 class Part:
-    """One fraction of a rule: a share ``coefficient`` of the relevance, spread over the terms."""
+    """One fraction of a rule: a share ``coefficient`` of the relevance of some outputs, spread over the terms."""
 
     terms: tuple[Term, ...]
     bias: Modifier = whole
     coefficient: float = 1.0
     stabilizer: Stabilizer = field(default_factory=Stabilizer)
+    outputs: Literal["all", "positive", "negative"] = "all"
 
 
 @dataclass(frozen=True)
 class LinearRule:
-    """A rule for linear layers: a name for people, and its parts."""
+    """A rule for linear layers: a name for people, its parts, and whether it holds for inputs >= 0 alone."""
 
     name: str
     parts: tuple[Part, ...]
+    no_negative_inputs: bool = False
 
     @property
     def needs_bounds(self) -> bool:
@@ -146,7 +159,21 @@ def epsilon_rule(epsilon: Stabilizer) -> LinearRule:
 def gamma_rule(gamma: float, stabilizer: Stabilizer | None = None) -> LinearRule:
     r"""LRP-gamma: :math:`a_j (w_{jk} + \gamma w_{jk}^+)`, for inputs :math:`a \ge 0` (Montavon et al. 2019)."""
     favour = FavourPositive(_not_negative("gamma", gamma))
-    return LinearRule("gamma", (Part((Term("input", favour),), favour, stabilizer=stabilizer or Stabilizer()),))
+    part = Part((Term("input", favour),), favour, stabilizer=stabilizer or Stabilizer())
+    return LinearRule("gamma", (part,), no_negative_inputs=True)
+
+
+def generalised_gamma_rule(gamma: float, stabilizer: Stabilizer | None = None) -> LinearRule:
+    r"""LRP-gamma, generalised to inputs and outputs of either sign.
+
+    Where :math:`z_k \ge 0`, :math:`a_j^+ (w_{jk} + \gamma w_{jk}^+) + a_j^- (w_{jk} + \gamma w_{jk}^-)` and the bias
+    :math:`b_k + \gamma b_k^+`, which favours what is positive; elsewhere mirrored, which favours what is negative.
+    """
+    kept = stabilizer or Stabilizer()
+    more, less = FavourPositive(_not_negative("gamma", gamma)), FavourNegative(gamma)
+    above = Part((Term("positive", more), Term("negative", less)), more, stabilizer=kept, outputs="positive")
+    below = Part((Term("positive", less), Term("negative", more)), less, stabilizer=kept, outputs="negative")
+    return LinearRule("generalised_gamma", (above, below))
 
 
 def alpha_beta_rule(alpha: float, beta: float, stabilizer: Stabilizer | None = None) -> LinearRule:
@@ -203,7 +230,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "stabilizer": None,
     "bias": "absorb",
 }
-_NAMES = ("0", "epsilon", "gamma", "alpha_beta", "z_plus", "z_box", "w2", "flat")
+_NAMES = ("0", "epsilon", "gamma", "generalised_gamma", "alpha_beta", "z_plus", "z_box", "w2", "flat")
 INPUT_RULES = ("z_box", "w2", "flat")
 
 
@@ -213,9 +240,10 @@ def linear_rule(settings: str | Mapping[str, Any], defaults: Mapping[str, Any] =
     Parameters
     ----------
     settings
-        ``"0"``, ``"epsilon"``, ``"gamma"``, ``"alpha_beta"``, ``"z_plus"``, and for layers that see the images
-        ``"z_box"``, ``"w2"``, ``"flat"``; or a mapping with ``rule`` and any of ``epsilon`` (of the epsilon rule),
-        ``gamma``, ``alpha``, ``beta``, ``stabilizer`` (of the other rules) and ``bias`` (``"absorb"`` or ``"ignore"``).
+        ``"0"``, ``"epsilon"``, ``"gamma"``, ``"generalised_gamma"``, ``"alpha_beta"``, ``"z_plus"``, and for layers
+        that see the images ``"z_box"``, ``"w2"``, ``"flat"``; or a mapping with ``rule`` and any of ``epsilon`` (of
+        the epsilon rule), ``gamma``, ``alpha``, ``beta``, ``stabilizer`` (of the other rules) and ``bias``
+        (``"absorb"`` or ``"ignore"``).
     defaults
         Settings for what the mapping leaves out.
 
@@ -246,6 +274,8 @@ def _named_rule(chosen: Mapping[str, Any]) -> LinearRule:
             return epsilon_rule(Stabilizer.of(chosen["epsilon"]))
         case "gamma":
             return gamma_rule(chosen["gamma"], stabilizer)
+        case "generalised_gamma":
+            return generalised_gamma_rule(chosen["gamma"], stabilizer)
         case "alpha_beta":
             return alpha_beta_rule(chosen["alpha"], chosen["beta"], stabilizer)
         case "z_plus":
@@ -361,6 +391,9 @@ class LinearSurrogate(Surrogate):
         ratio = torch.where(dead, 0.0, self._value / denominator)
         if part.coefficient != 1:
             ratio *= part.coefficient
+        if part.outputs != "all":
+            served = (self._value >= 0) == (part.outputs == "positive")
+            dead, ratio = dead & served, torch.where(served, ratio, 0.0)
         return _Fraction(part, outputs, signs, dead, bias, addition, ratio)
 
     def _contributions(

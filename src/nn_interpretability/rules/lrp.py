@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nn_interpretability.engine.coverage import Coverage
 from nn_interpretability.engine.mode import Call, Passed, SurrogateMode, Treated, Treatment, Uncovered
 from nn_interpretability.engine.operations import (
     BATCH_NORM,
@@ -163,7 +164,7 @@ class LRPRulebook:
         with torch.enable_grad():
             output = operation.apply(local, operation.weight, operation.bias)
         inputs = self._with_bounds(values, place, context)
-        return Treated(self._grafted(operation, local, output, inputs, place))
+        return Treated(self._grafted(operation, local, output, inputs, place, context.coverage))
 
     def _with_bounds(self, values: Tensor, place: Place, context: SurrogateMode) -> list[Tensor]:
         if context.bounds is None or not place.sees_input:
@@ -172,7 +173,13 @@ class LRPRulebook:
         return [values] if bounds is None else [values, *bounds]
 
     def _grafted(
-        self, operation: LinearOperation, local: Tensor, output: Tensor, inputs: list[Tensor], place: Place
+        self,
+        operation: LinearOperation,
+        local: Tensor,
+        output: Tensor,
+        inputs: list[Tensor],
+        place: Place,
+        coverage: Coverage,
     ) -> Tensor:
         row = -1 if self._recorder is None else self._recorder.enter(operation.layer)
 
@@ -185,6 +192,8 @@ class LRPRulebook:
                     f"{'give input_bounds; ' if chosen.needs_bounds else 'they are followed from the pixels; '}"
                     "in front of this layer only reshaping, padding and elementwise scaling may stand."
                 )
+            if chosen.no_negative_inputs and bool((local < 0).any()):
+                coverage.negative_inputs[place.layer] += 1
             return chosen
 
         surrogate = LinearSurrogate(operation, local, output, rule, self._recorder, row)
@@ -200,7 +209,7 @@ class LRPRulebook:
         if produced is not None and not changed_in_place(produced.output, produced.version):
             operation = norm.folded_into(produced.operation)
             if operation is not None:
-                return Treated(self._folded(call, produced, operation))
+                return Treated(self._folded(call, produced, operation, context.coverage))
         followed = context.bounds is not None and context.bounds.of(norm.input) is not None
         if self._recorder is None or followed:
             return Passed()
@@ -210,11 +219,11 @@ class LRPRulebook:
         row = self._recorder.enter(context.layer_name(call.name, norm.weight))
         return Treated(graft(output.detach(), Affine(local, output, self._recorder, row), [norm.input]))
 
-    def _folded(self, call: Call, produced: _Produced, operation: LinearOperation) -> Tensor:
+    def _folded(self, call: Call, produced: _Produced, operation: LinearOperation, coverage: Coverage) -> Tensor:
         """The linear layer and its batch norm as one operation; the layer's own graft is passed by."""
         with torch.enable_grad():
             output = call.on(produced.local_output)
-        return self._grafted(operation, produced.local_input, output, produced.inputs, produced.place)
+        return self._grafted(operation, produced.local_input, output, produced.inputs, produced.place, coverage)
 
     def _max_pool(self, call: Call, context: SurrogateMode) -> Treatment:
         kind = call.name.removesuffix("_with_indices")

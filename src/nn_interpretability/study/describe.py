@@ -63,7 +63,7 @@ _MODES = {
 }
 """DeepLIFT's modes as the study wrote them."""
 
-_SYMBOLS = {"epsilon": "ε", "gamma": "γ", "z_box": "zᴮ", "z_plus": "z+"}
+_SYMBOLS = {"epsilon": "ε", "gamma": "γ", "generalised_gamma": "generalised γ", "z_box": "zᴮ", "z_plus": "z+"}
 
 
 def describe(method: str, parameters: Mapping[str, Any], *, title: str = "", layers: Sequence[str] = ()) -> Description:
@@ -205,8 +205,8 @@ def _describe_lrp(_: str, parameters: Mapping[str, Any], layers: Sequence[str]) 
     elif rule == "epsilon":
         heading = "LRP-ε"
         words.append(_stabilizer("ε", parameters.get("epsilon", {"rms": 0.25})))
-    elif rule == "gamma":
-        heading = "LRP-γ"
+    elif rule in {"gamma", "generalised_gamma"}:
+        heading = "LRP-γ" if rule == "gamma" else "LRP-γ, generalised"
         words.append(f"γ = {parameters.get('gamma', 0.25):g}")
     elif rule == "alpha_beta":
         heading = f"LRP-{_short(parameters)}"
