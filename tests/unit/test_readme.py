@@ -13,6 +13,7 @@ def readme(repository: Path) -> str:
     return (repository / "README.md").read_text()
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_the_python_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With random instead of downloaded weights, and smaller images."""
     (block,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from nn_interpretability import LRP
 from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.errors import ConfigError
+from nn_interpretability.rules import linear
 from nn_interpretability.rules.linear import linear_rule
 
 # --- the twin ---------------------------------------------------------------------------------------------------------
@@ -274,6 +275,26 @@ def test_a_window_without_contributions_is_dead_also_behind_a_batch_norm(rule: s
     trace = LRP(model, rule=rule, bias="ignore", trace=True).interpret(images, 1).trace
     assert balanced(trace, 1e-10)
     assert rule == "epsilon" or (trace.blocked[0] != 0).all()
+
+
+def test_a_window_of_zeros_is_dead_also_where_convolutions_leave_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's fast algorithms do: what a unit has from its bias alone must not be divided by it."""
+    model = nets.randomised(nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 4)))
+    model[0].bias.data.fill_(1.0)
+    images = nets.uniform(2, 2, 8, 8)
+    images[:, :, :5] = 0
+
+    def explained() -> tuple[Tensor, Tensor]:
+        found = LRP(model, rule="z_plus", trace=True).interpret(images, 1)
+        return found.values, found.trace.blocked
+
+    exact, apply = explained(), linear.LinearOperation.apply
+    monkeypatch.setattr(linear, "_zeros_are_exact", lambda device: False)
+    assert all(map(torch.equal, explained(), exact))
+    monkeypatch.setattr(linear.LinearOperation, "apply", lambda *given: apply(*given) + 1e-12)
+    assert all(nets.relative(*pair) < 1e-9 for pair in zip(explained(), exact, strict=True))
+    monkeypatch.setattr(linear, "_zeros_are_exact", lambda device: True)
+    assert nets.relative(explained()[1], exact[1]) > 0.1
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5, 9])

@@ -421,9 +421,18 @@ class LinearSurrogate(Surrogate):
                 values = [self.operation.apply(source, weight, None) * term.sign for term, source, weight in chosen]
         for value in values:
             total, size = total + value, size + value.abs()
+        if chosen and self.operation.kind != "linear" and not _zeros_are_exact(size.device):
+            blank = self._blank(chosen)
+            total, size = total.masked_fill(blank, 0), size.masked_fill(blank, 0)
         if not outputs:
             return [self.local_output], [0.0], total, size
         return outputs, signs, total, size * (_ROUNDING * torch.finfo(size.dtype).eps if differs else 0.0)
+
+    @torch.no_grad()
+    def _blank(self, chosen: Sequence[tuple[Term, Tensor, Tensor]]) -> Tensor:
+        """Where all terms see nothing but zeros."""
+        seen = [self.operation.apply((x != 0).to(x.dtype), torch.ones_like(weight), None) for _, x, weight in chosen]
+        return torch.stack(seen).sum(dim=0) < 0.5
 
     def _outputs(self, chosen: Sequence[tuple[Term, Tensor, Tensor]]) -> tuple[list[Tensor], list[float]]:
         """The terms as differentiable outputs with their signs; several as one, side by side, with one way back."""
@@ -465,6 +474,11 @@ class LinearSurrogate(Surrogate):
         for leaf, moved in zip(leaves, pulled, strict=True):
             if moved is not None:
                 recorder.record(self._row, rule.name, sent=leaf.double() * moved.double())
+
+
+def _zeros_are_exact(device: torch.device) -> bool:
+    """Whether a convolution of zeros is zero; the fast algorithms of GPUs leave rounding of the windows beside it."""
+    return device.type == "cpu"
 
 
 def _one(low: Tensor, high: Tensor) -> Tensor:
