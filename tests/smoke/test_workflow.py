@@ -334,6 +334,8 @@ def test_a_killed_run_frees_its_lock_and_the_same_command_ends_with_the_same_val
     target = f"{RESULTS}/attributions/lrp_composite.h5"
     running = start(copy, target)
     wait_for((copy.results / "logs" / "train_model" / "cnn.log.progress").exists, running)
+    for pid in processes_of("train_model", running.pid):
+        os.kill(pid, signal.SIGSTOP)  # or it might end before the second run begins
 
     second = copy.run("--forcerun", "attribute_cnn_lrp", "--", target)
     assert second.returncode == 1

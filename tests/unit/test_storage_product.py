@@ -148,9 +148,13 @@ def test_a_full_disk_gives_one_message(tmp_path: Path) -> None:
         "import numpy as np\n"
         "from nn_interpretability.storage.hdf5 import Array, write_hdf5\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "noise = np.random.default_rng(0).random(50_000)\n"
-        "write_hdf5(sys.argv[1], {'v': Array(noise, ('n',))}, schema='a/1', params={}, provenance={})\n"
+        "before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))\n"
+        "try:\n"
+        "    write_hdf5(sys.argv[1], {'v': Array(noise, ('n',))}, schema='a/1', params={}, provenance={})\n"
+        "finally:\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, before)  # what measures coverage writes a file at the end\n"
     )
     write_text(tmp_path / "a.h5", "old")
     failed = run_python(code, tmp_path / "a.h5")
