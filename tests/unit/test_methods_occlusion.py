@@ -95,6 +95,8 @@ def test_a_function_of_the_scores_and_weights():
     by_weights = Occlusion(model, window=2).interpret(images, weights).values
     by_function = Occlusion(model, window=2).interpret(images, lambda scores: (scores * weights).sum(1)).values
     assert nets.relative(by_function, by_weights) < 1e-12
+    steps = Occlusion(model, window=2).interpret(images, lambda scores: scores.argmax(1).double())  # has no derivative
+    assert torch.equal(steps.details["position_score"].long(), steps.details["position_class"])
     probability = Occlusion(model, window=2, score="probability")
     squared = probability.interpret(images, lambda p: p[:, 2] ** 2)
     plain = probability.interpret(images, 2)

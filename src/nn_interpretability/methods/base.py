@@ -44,7 +44,7 @@ class Method:
     name: ClassVar[str]
     conserving: bool = False
     linear: bool = False
-    start: ClassVar[Literal["derivative", "path"]] = "derivative"
+    start: ClassVar[Literal["derivative", "path", "none"]] = "derivative"
 
     def __init__(self, model: nn.Module) -> None:
         if not isinstance(model, nn.Module):

@@ -99,7 +99,7 @@ class DeepLIFT(Method):
     name: ClassVar[str] = "deeplift"
     conserving = True
     linear = True
-    start: ClassVar[Literal["derivative", "path"]] = "path"
+    start: ClassVar[Literal["derivative", "path", "none"]] = "path"
 
     def __init__(
         self,

@@ -92,7 +92,7 @@ class LRP(Method):
     name: ClassVar[str] = "lrp"
     linear = True
     conserving = True
-    start: ClassVar[Literal["derivative", "path"]] = "path"
+    start: ClassVar[Literal["derivative", "path", "none"]] = "path"
 
     def __init__(
         self,
