@@ -18,7 +18,7 @@ with job(snakemake) as this:
         bins=snakemake.params.bins,
         found=look_up(snakemake.resources.local, settings["weights"], settings["pictures"]),
         photograph_settings=settings,
-        earlier=snakemake.log[0] if snakemake.params.available else None,
+        required=snakemake.params.available,
         provenance=this.provenance(),
         keys=snakemake.params.declared,
     )

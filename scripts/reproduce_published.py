@@ -10,7 +10,7 @@ with job(snakemake) as this:
         snakemake.output.measured,
         job=snakemake.wildcards.published,
         local=snakemake.resources.local or None,
-        earlier=snakemake.log[0] if snakemake.params.available else None,
+        required=snakemake.params.available,
         settings=Settings(**snakemake.params.settings),
         device=this.device,
         provenance=this.provenance(),

@@ -136,7 +136,7 @@ def concatenate(parts: list[Attribution]) -> Attribution:
         method=first.method,
         parameters=first.parameters,
         target_description=first.target_description,
-        coverage=_joined_coverage(parts),
+        coverage=joined_coverage([part.coverage for part in parts]),
         reference=_concatenate_tensors([part.reference for part in parts]),
         multipliers=_concatenate_tensors([part.multipliers for part in parts]),
         trace=_concatenate_traces([part.trace for part in parts]),
@@ -145,11 +145,11 @@ def concatenate(parts: list[Attribution]) -> Attribution:
     )
 
 
-def _joined_coverage(parts: list[Attribution]) -> dict[str, Mapping[str, int]]:
+def joined_coverage(batches: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, Mapping[str, int]]:
     """What any batch met, with the count of the first batch that met it."""
     joined: dict[str, Mapping[str, int]] = {}
-    for part in reversed(parts):
-        for kind, found in part.coverage.items():
+    for coverage in reversed(batches):
+        for kind, found in coverage.items():
             joined[kind] = {**joined.get(kind, {}), **found}
     return joined
 

@@ -10,9 +10,7 @@ from workflow_runs import run
 
 from nn_interpretability.data.digits import prepare
 from nn_interpretability.errors import DataError
-from nn_interpretability.storage.job_record import available, record_of_log, write_record
-from nn_interpretability.study.published import JOBS as PUBLISHED_JOBS
-from nn_interpretability.study.reproduce import Settings, reproduce
+from nn_interpretability.storage.product import write_json
 
 SETTINGS = {"local": None, "download": False, "validation_share": 0.1, "seed": 0, "provenance": {}}
 
@@ -33,26 +31,22 @@ def asked(folder: Path, **variables: str) -> tuple[str, str]:
     return line.split("earlier=")[1], told.stderr
 
 
-def test_what_an_earlier_run_found_in_the_data_folder_is_remembered(tmp_path: Path) -> None:
-    jobs = [*(f"reproduce_published/{job}" for job in PUBLISHED_JOBS), "calibrate/calibration"]
-    logs = [tmp_path / "results-smoke" / "logs" / f"{job}.log" for job in jobs]
-    assert not any(available(False, log, "they") for log in logs)
-    for log in logs:
-        write_record(record_of_log(log), {"params": {"available": True}})
-    assert all(available(False, log, "they") for log in logs)
-    told = run(tmp_path, "--dry-run", "--", "replication")
-    assert told.returncode == 0, told.stderr
-    assert "the study's weights are no longer there; what was made from them is kept" in told.stderr
-    assert "photographs and the weights of their network are no longer there" in told.stderr
-
-
-def test_numbers_of_an_earlier_run_are_not_replaced_by_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NN_INTERPRETABILITY_DATA", raising=False)
-    log = tmp_path / "logs" / "reproduce_published" / "networks.log"
-    options = {"settings": Settings(seed=0), "device": "cpu", "provenance": {}}
-    with pytest.raises(DataError, match=r"remove .*provenance/reproduce_published/networks\.json to go on without"):
-        reproduce("digits.h5", tmp_path / "networks.json", job="networks", local=None, earlier=log, **options)
-    assert list(tmp_path.iterdir()) == []
+def test_what_was_made_with_data_that_went_away_is_not_replaced(tmp_path: Path) -> None:
+    results = tmp_path / "results-smoke"
+    reproduced, calibrated = (
+        results / "replication" / "networks.json",
+        results / "numbers/calibrations/calibration.json",
+    )
+    write_json(reproduced, {"measured": {"fig01.digit.0": {}}})
+    write_json(calibrated, {"calibration.calibration.photographs.shown": {"value": "yes"}})
+    for product, rule in ((reproduced, "reproduce_published"), (calibrated, "calibrate")) * 2:  # a second time, too
+        before, name = product.read_bytes(), product.relative_to(tmp_path)
+        told = run(tmp_path, "--forcerun", rule, "--", str(name))
+        assert told.returncode == 1
+        assert f"{name} was made with data that are no longer there" in told.stderr
+        assert "are no longer there; what was made with them is kept" in told.stderr
+        assert product.read_bytes() == before
+    assert not (results / "data").exists()
 
 
 def test_the_source_of_an_earlier_run_is_remembered(tmp_path: Path) -> None:

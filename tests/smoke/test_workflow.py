@@ -337,12 +337,14 @@ def test_a_killed_run_frees_its_lock_and_the_same_command_ends_with_the_same_val
     for pid in processes_of("train_model", running.pid):
         os.kill(pid, signal.SIGSTOP)  # or it might end before the second run begins
 
-    second = copy.run("--forcerun", "attribute_cnn_lrp", "--", target)
+    try:
+        second = copy.run("--forcerun", "attribute_cnn_lrp", "--", target)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate(timeout=60)
     assert second.returncode == 1
     assert "is in use by another run" in second.stderr
 
-    os.killpg(running.pid, signal.SIGKILL)
-    running.communicate(timeout=60)
     again = copy.run("--", target)
     assert again.returncode == 0, again.stderr
     assert_same_arrays(copy.results, finished.results)

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability import LRP
+from nn_interpretability import LRP, InputNoise, SmoothGrad
 from nn_interpretability.engine.stabilizer import Stabilizer
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.rules import linear
@@ -334,6 +334,20 @@ def test_layers_with_negative_inputs_are_named_once_where_the_rule_is_plain_gamm
         warnings.simplefilter("error")
         for composite in ({"last": "generalised_gamma", "*": "gamma"}, {"last": "alpha_beta", "*": "gamma"}):
             assert "negative_inputs" not in LRP(model, composite=composite).interpret(images, 1).coverage
+
+
+def test_layers_with_negative_inputs_are_named_whichever_image_or_copy_has_them() -> None:
+    layer = nets.randomised(nn.Sequential(nn.Linear(4, 4)))
+    model, images = nets.net(lambda model, x: model.layer(x), layer=layer), nets.uniform(7, 4, low=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        InputNoise(LRP(model, rule="gamma"), sigma=0.0, passes=2, block=2).interpret(images, 1)
+    with pytest.warns(UserWarning, match="negative ones: layer"):  # among the copies alone
+        found = SmoothGrad(LRP(model, rule="gamma"), sigma=1.0, samples=8).interpret(images, 1)
+    assert "negative_inputs" in found.coverage
+    images[6] *= -1  # which does not go with the first five
+    with pytest.warns(UserWarning, match="negative ones: layer"):
+        InputNoise(LRP(model, rule="gamma"), sigma=0.0, passes=50, block=50).interpret(images, 1)
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -296,7 +296,9 @@ def test_blocks_say_the_same_once_but_for_its_numbers_and_nothing_else_is_lost()
         for block in range(3):
             warnings.warn(f"{block} images", stacklevel=1)
             warnings.warn("of another kind", stacklevel=1)
-    assert [str(warning.message) for warning in seen] == ["0 images", "of another kind"]
+            warnings.warn(f"in features.{block // 2}", stacklevel=1)
+    said = ["0 images", "of another kind", "in features.0", "in features.1"]
+    assert [str(warning.message) for warning in seen] == said
 
 
 def test_what_was_not_asked_for_is_said() -> None:

@@ -122,6 +122,13 @@ def test_a_picture_stands_upright_however_the_camera_was_held(tmp_path, weights,
     assert torch.equal((255 * seen[0, 0]).round().byte(), torch.from_numpy(upright))
 
 
+def test_a_picture_with_damaged_exif_data_is_seen_as_it_is_stored(tmp_path, weights):
+    stored = Image.fromarray(np.arange(784, dtype=np.uint8).reshape(28, 28))
+    stored.save(tmp_path / "cut.png", exif=b"Exif\x00\x00XX\x2a\x00")
+    _, seen = explain(tmp_path / "cut.png", weights=weights)
+    assert torch.equal((255 * seen[0, 0]).round().byte(), torch.from_numpy(np.array(stored)))
+
+
 def test_random_numbers_of_the_caller_are_left_alone(digit, weights):
     torch.manual_seed(5)
     before = torch.random.get_rng_state()

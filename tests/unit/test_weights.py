@@ -143,6 +143,16 @@ def test_published_names_of_dense_networks(tmp_path: Path):
     assert same(load_weights(other, tmp_path / "w.pth"), model)
 
 
+def test_networks_with_the_older_names_keep_them(tmp_path: Path):
+    def one() -> nn.Module:
+        return nn.ModuleDict({"denselayer1": nn.ModuleDict({"conv": nn.Sequential(nn.ReLU(), nn.Linear(2, 2))})})
+
+    model = one()
+    assert "denselayer1.conv.1.weight" in model.state_dict()
+    torch.save(model.state_dict(), tmp_path / "w.pt")
+    assert same(load_weights(one(), tmp_path / "w.pt"), model)
+
+
 def test_weights_in_half_precision_are_taken(tmp_path: Path):
     torch.save({name: v.half() if v.is_floating_point() else v for name, v in changed().items()}, tmp_path / "w.pt")
     loaded = load_weights(small(2), tmp_path / "w.pt")

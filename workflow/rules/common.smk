@@ -31,6 +31,7 @@ from nn_interpretability.config.validate import checked
 from nn_interpretability.data import imagenet, photographs, pretrained, study_weights
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.data.folder import chosen_files
+from nn_interpretability.data.kept import kept, refusal, with_photographs, with_weights
 from nn_interpretability.data.own_files import located
 from nn_interpretability.errors import ConfigError, DiskError, LockedError
 from nn_interpretability.models.build import architecture_module
@@ -38,7 +39,7 @@ from nn_interpretability.plotting.style_sheet import style_settings
 from nn_interpretability.registry import method_modules
 from nn_interpretability.reporting.names import figure_title
 from nn_interpretability.reporting.tables import TABLES
-from nn_interpretability.storage.job_record import available, write_run
+from nn_interpretability.storage.job_record import write_run
 from nn_interpretability.storage.lock import RunLock
 from nn_interpretability.storage.product import digest_of
 from nn_interpretability.study.published import JOBS as PUBLISHED_JOBS
@@ -125,12 +126,24 @@ wildcard_constraints:
 report: "../report/workflow.rst"
 
 
+# Jobs whose products also hold what only data of the user's give, and whether these are there now. The last output of such
+# a job is the one that says what it was made with.
+FROM_DATA_FOLDER = {
+    "reproduce_published": lambda wildcards: study_weights.look_up(config["data"]["local"]),
+    "calibrate": lambda wildcards: photographs_of(wildcards.calibration) is not None,
+}
+
+
 run_lock = RunLock()
 
 
 onstart:
     try:
         check_executor(workflow.executor_plugin.name, workflow.executor_settings, DEFAULT_RESOURCES)
+        for job in workflow.dag.needrun_jobs():
+            there = FROM_DATA_FOLDER.get(job.rule.name)
+            if there and job.params.available and not there(job.wildcards):
+                raise ConfigError(refusal(job.output[-1]))
         run_lock.acquire(config["results"])
         write_run(
             config["results"],

@@ -13,8 +13,7 @@ if config["replication"]:
         input:
             digits=rules.prepare_digits.output.digits,
         output:
-            # Kept while the job runs: numbers are not replaced by none.
-            measured=update("<results>/replication/{published}.json"),
+            measured="<results>/replication/{published}.json",
         log:
             "<logs>/reproduce_published/{published}.log",
         benchmark:
@@ -36,9 +35,10 @@ if config["replication"]:
                 ],
                 "seed": derive_seed(config["seed"], "reproduce_published"),
             },
-            available=lambda wildcards: available(
+            # Weights that turn up later are a reason to run again, and so is another list of numbers.
+            available=lambda wildcards: kept(
                 study_weights.look_up(config["data"]["local"]),
-                f"{config['results']}/logs/reproduce_published/{wildcards.published}.log",
+                with_weights(f"{config['results']}/replication/{wildcards.published}.json"),
                 "the study's weights",
             ),
             published=digest_of(PUBLISHED),

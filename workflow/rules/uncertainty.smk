@@ -53,10 +53,9 @@ rule calibrate:
             rules.train_model.output.weights, model=config["calibrations"][wildcards.calibration]["models"]
         ),
     output:
-        # Kept while the job runs: photographs are not replaced by none.
-        calibration=update("<results>/calibrations/{calibration}.h5"),
-        numbers=update("<results>/numbers/calibrations/{calibration}.json"),
-        metrics=update("<results>/metrics/calibrations/{calibration}.csv"),
+        calibration="<results>/calibrations/{calibration}.h5",
+        metrics="<results>/metrics/calibrations/{calibration}.csv",
+        numbers="<results>/numbers/calibrations/{calibration}.json",
     log:
         "<logs>/calibrate/{calibration}.log",
     benchmark:
@@ -77,9 +76,13 @@ rule calibrate:
         },
         bins=lambda wildcards: config["calibrations"][wildcards.calibration]["bins"],
         photographs=lambda wildcards: config["calibrations"][wildcards.calibration]["photographs"],
-        available=lambda wildcards: available(
+        # Photographs that turn up later are a reason to run again.
+        available=lambda wildcards: kept(
             photographs_of(wildcards.calibration) is not None,
-            f"{config['results']}/logs/calibrate/{wildcards.calibration}.log",
+            with_photographs(
+                f"{config['results']}/numbers/calibrations/{wildcards.calibration}.json",
+                wildcards.calibration,
+            ),
             "photographs and the weights of their network",
         ),
     script:

@@ -113,13 +113,22 @@ def open_picture(picture: Path | str, mode: str) -> Image.Image:
     """
     try:
         with Image.open(picture) as opened:
-            return ImageOps.exif_transpose(opened).convert(mode)
+            return _upright(opened).convert(mode)
     except FileNotFoundError as error:
         raise DataError(f"There is no picture {picture}.") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{picture} has too many pixels: {error} Make it smaller.") from error
     except (OSError, SyntaxError) as error:  # a broken PNG is a SyntaxError
         raise DataError(f"{picture} is not a picture that can be read: {error}.") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """A picture as its EXIF data say that it is to be seen; where these are damaged, as it is."""
+    picture.load()
+    try:
+        return ImageOps.exif_transpose(picture)
+    except (OSError, SyntaxError, ValueError):
+        return picture
 
 
 def normalised(pixels: Tensor) -> Tensor:

@@ -134,7 +134,7 @@ class ExpectedGradients(Method):
             scores = scores_at(self.model, self._references_like(images), chunk)
             outputs: Iterable[Tensor] = (each.expand(len(images), -1) for each in scores)
         else:
-            outputs = (Forward(self.model, each).output for each in self.origins(images))
+            outputs = (Forward(self.model, each).output.detach() for each in self.origins(images))
         return torch.stack([resolved.at(output).scores for output in outputs]).mean(dim=0)
 
     def _read(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:

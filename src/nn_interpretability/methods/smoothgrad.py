@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 import torch
 from torch import Tensor, nn
 
-from nn_interpretability.attribution import Attribution
+from nn_interpretability.attribution import Attribution, joined_coverage
 from nn_interpretability.errors import ConfigError
 from nn_interpretability.methods.base import Method, checked_clip, checked_count, rows_per_image
 from nn_interpretability.stochastic.device_noise import normals_for
@@ -122,7 +122,7 @@ class SmoothGrad(Method):
         fixed = clean.target if target is None and clean.target is not None else target
         sigma = self.sigma_of(images)
         moments = RunningMoments()
-        size = rows_per_image(images, chunk)
+        size, coverage = rows_per_image(images, chunk), clean.coverage
         for first in range(0, self._samples, size):
             noise = self._noise(range(first, min(first + size, self._samples)), images)
             rows = images + sigma * noise[:, None]
@@ -130,12 +130,14 @@ class SmoothGrad(Method):
                 rows = rows.clamp(*self._clip)
             copies = len(noise)
             method = self.method.for_samples(torch.arange(len(images)).repeat(copies), images)
-            maps = method.explain(rows.flatten(0, 1), repeated(fixed, copies), chunk).values
-            moments.update(maps.unflatten(0, (copies, len(images))))
+            noisy = method.explain(rows.flatten(0, 1), repeated(fixed, copies), chunk)
+            moments.update(noisy.values.unflatten(0, (copies, len(images))))
+            coverage = joined_coverage([coverage, noisy.coverage])
         return replace(
             clean,
             values=moments.mean.to(images.dtype),
             variance=moments.variance.to(images.dtype),
+            coverage=coverage,
             conserving=False,
             method=self.name,
             parameters=dict(self.parameters),

@@ -55,18 +55,20 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     """
     path = Path(path)
     _check_digest(path)
-    state = renamed(_read(path))
+    state = renamed(_read(path), model)
     _check(model, state, path)
     model.load_state_dict(state)
     return model
 
 
-def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with the names that torchvision's networks have now.
+def renamed(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """A state dict with the names that torchvision's networks have now, where the model has those and not the old ones.
 
     The published files of its DenseNets say ``denselayer1.norm.1.weight`` for ``denselayer1.norm1.weight``.
     """
-    return {_DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
+    known = model.state_dict().keys()
+    now = {name: _DENSE_LAYER.sub(r"\1\2", name) for name in state}
+    return {now[name] if name not in known and now[name] in known else name: value for name, value in state.items()}
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:

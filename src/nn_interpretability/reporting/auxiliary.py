@@ -35,11 +35,13 @@ def restore(file: Path, folder: Path) -> bool:
 def keep(folder: Path, file: Path) -> None:
     """Keep the auxiliary files of a build for the next; where that is impossible, the next one takes longer."""
     there = {name: folder / name for name in _KEPT if (folder / name).is_file()}
-    text = json.dumps({name: path.read_text(encoding="utf-8") for name, path in there.items()}, indent=0)
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    with suppress(OSError):
+    with suppress(OSError, UnicodeDecodeError):
+        text = json.dumps({name: path.read_text(encoding="utf-8") for name, path in there.items()}, indent=0)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(file)
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> None:

@@ -190,7 +190,7 @@ class LRPRulebook:
                 raise ConfigError(
                     f"The rule {chosen.name!r} at {place.layer!r} needs the bounds of its input: "
                     f"{'give input_bounds; ' if chosen.needs_bounds else 'they are followed from the pixels; '}"
-                    "in front of this layer only reshaping, padding and elementwise scaling may stand."
+                    "in front of this layer only reshaping, padding, joining and elementwise scaling may stand."
                 )
             if chosen.no_negative_inputs and bool((local < 0).any()):
                 coverage.negative_inputs[place.layer] += 1

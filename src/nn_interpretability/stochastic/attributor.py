@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from nn_interpretability.attribution import Attribution
+from nn_interpretability.attribution import Attribution, joined_coverage
 from nn_interpretability.engine.forward import refusal_named
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
@@ -265,8 +265,9 @@ class Attributor:
         rows = sampler.rows(images, scored.draws)
         result = method.for_samples(index, sampler.images).explain(rows, starts.flatten(0, 1).to(rows), None)
         method._check_values(result.values)
-        if not self._coverage:
-            self._coverage = result.coverage
+        coverage = joined_coverage([self._coverage, result.coverage])
+        if coverage != self._coverage:  # the first block, or one that met something new
+            self._coverage = coverage
             self.method._warn(result, stacklevel=5)
         return result
 
@@ -366,7 +367,7 @@ def _each_warning_once() -> Iterator[None]:
         yield
     said = set[tuple[type[Warning], str]]()
     for each in caught:
-        key = each.category, re.sub(r"\d+", "", str(each.message))
+        key = each.category, re.sub(r"(?<![\w.])\d[\d.e+-]*", "", str(each.message))  # not the numbers of layers
         if key not in said:
             said.add(key)
             warnings.warn(each.message, each.category, stacklevel=5)

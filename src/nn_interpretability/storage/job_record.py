@@ -9,18 +9,15 @@ them missing makes nothing again.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from nn_interpretability.errors import DataError
 from nn_interpretability.storage.disk import disk_errors_named
 from nn_interpretability.storage.product import plain
 
-LOGGER = logging.getLogger("nn_interpretability")
 FOLDER = "provenance"
 
 
@@ -63,47 +60,6 @@ def read_records(results: Path | str) -> dict[str, dict[str, Any]]:
 def record_of(results: Path | str, product: str) -> dict[str, Any] | None:
     """The record of the job that made a product; the product is named relative to the results folder."""
     return next((record for record in read_records(results).values() if product in record["outputs"]), None)
-
-
-def available(found: bool, log: Path | str, what: str) -> bool:
-    """Whether data of the user's are there, or were there when the job with this log last ran.
-
-    For a parameter of this name: data that turn up are a reason to run a job again, data that went away are none.
-
-    Parameters
-    ----------
-    found
-        Whether they are there now.
-    log
-        The job's log file.
-    what
-        The data, for a warning that they are gone.
-    """
-    if found:
-        return True
-    record = record_of_log(log)
-    try:
-        before = record is not None and bool(_read(record)["params"]["available"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    if before:
-        LOGGER.warning("%s are no longer there; what was made from them is kept", what)
-    return before
-
-
-def refuse_worse(output: Path | str, log: Path | str, what: str, reason: str) -> NoReturn:
-    """Refuse to replace a product that was made from data that are no longer :func:`available`.
-
-    Raises
-    ------
-    DataError
-        Always; the message says how to go on with the data, and without them.
-    """
-    raise DataError(
-        f"{output} was made with {what}, and is not replaced by one without, although it has to be made anew and "
-        f"these are no longer there: {reason}. Make them available again (data.local), or remove {record_of_log(log)} "
-        "to go on without them."
-    )
 
 
 def write_run(results: Path | str, *, files: Iterable[str], alone: bool) -> None:

@@ -25,7 +25,6 @@ from nn_interpretability.models import build_model
 from nn_interpretability.models.outside import from_torchvision
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.storage.hdf5 import Array, write_hdf5
-from nn_interpretability.storage.job_record import refuse_worse
 from nn_interpretability.study.measurements import write_measures
 from nn_interpretability.study.number_part import ANY, write_part
 from nn_interpretability.study.numbers import entry
@@ -58,7 +57,7 @@ def calibrate(
     photograph_settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
     keys: Sequence[str] = ANY,
-    earlier: Path | str | None = None,
+    required: bool = False,
 ) -> None:
     """Fit calibrations, measure what they are worth, and explain the first network before and after a temperature.
 
@@ -87,17 +86,18 @@ def calibrate(
         What makes the files.
     keys
         Of the numbers that the job declares.
-    earlier
-        Log of an earlier run that had photographs, which is not replaced by one without; None if there was none.
+    required
+        Whether there must be photographs: they were there when the run was planned.
 
     Raises
     ------
     DataError
-        If the photographs of an earlier run are no longer there.
+        If there must be, and are none.
     """
-    if found is None and earlier is not None:
-        refuse_worse(
-            output, earlier, "photographs", "they, or the weights of their network, are not in the data folder"
+    if found is None and required:
+        raise DataError(
+            "The photographs, or the weights of their network, were there when the run was planned, and are not where "
+            f"this job runs: give it the same data folder, or remove {numbers_json} to go on without them."
         )
     digits = digits_file.load(digits_h5)
     source = f"calibrations/{name}.h5"

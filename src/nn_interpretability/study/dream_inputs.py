@@ -151,7 +151,7 @@ def _filled(model: nn.Module, found: pretrained.Weights) -> nn.Module:
         return load_weights(model, found.path)
     assert found.content is not None  # checked by its digest already
     state = torch.load(io.BytesIO(found.content), map_location="cpu", weights_only=True)
-    model.load_state_dict(renamed(state))
+    model.load_state_dict(renamed(state, model))
     return model
 
 

@@ -23,13 +23,13 @@ from nn_interpretability.data import digits as digits_file
 from nn_interpretability.data import study_weights
 from nn_interpretability.data.digits import Digits
 from nn_interpretability.data.rotations import rotated
+from nn_interpretability.errors import DataError
 from nn_interpretability.models import build_model
 from nn_interpretability.models.generators import build_generator
 from nn_interpretability.models.weights import load_weights
 from nn_interpretability.stochastic.passes import draw_passes
 from nn_interpretability.stochastic.pooling import QuickPooling
 from nn_interpretability.stochastic.sampler import Dropout, Noise, Randomness
-from nn_interpretability.storage.job_record import refuse_worse
 from nn_interpretability.storage.product import write_json
 from nn_interpretability.study.fluctuation import largest_entry
 from nn_interpretability.study.published import load as load_published
@@ -105,7 +105,7 @@ def reproduce(
     device: str,
     provenance: Mapping[str, Any],
     progress: Progress | None = None,
-    earlier: Path | str | None = None,
+    required: bool = False,
 ) -> None:
     """Measure what one job measures, with the study's weights; without them the file says why there is nothing.
 
@@ -123,17 +123,20 @@ def reproduce(
         How much, and where searches and passes are computed.
     provenance, progress
         What makes the file; called with steps done.
-    earlier
-        Log of an earlier run that had the weights, whose numbers are not replaced by none; None if there was none.
+    required
+        Whether the weights must be there: they were when the run was planned.
 
     Raises
     ------
     DataError
-        If a file is not the published one, or the weights of an earlier run are no longer there.
+        If a file is not the published one, or the weights must be there and are not.
     """
     files, reason = study_weights.obtain(local)
-    if files is None and earlier is not None:
-        refuse_worse(output, earlier, "the study's networks", reason)
+    if files is None and required:
+        raise DataError(
+            f"The study's weights were there when the run was planned, and are not where this job runs ({reason}): "
+            f"give it the same data folder, or remove {output} to go on without them."
+        )
     reason = reason or incomplete(digits := digits_file.load(digits_h5))
     measured: Measured = {}
     if files is not None and not reason:
