@@ -106,8 +106,21 @@ MUTANTS = (
     Mutant(
         "linear",
         "no bias in gamma",
-        '"gamma", (Part((Term("input", favour),), favour,',
-        '"gamma", (Part((Term("input", favour),), nothing,',
+        'Part((Term("input", favour),), favour, stabilizer',
+        'Part((Term("input", favour),), nothing, stabilizer',
+    ),
+    Mutant("linear", "outputs swapped in generalised gamma", 'kept, outputs="positive"', 'kept, outputs="negative"'),
+    Mutant(
+        "linear", "parts swapped in generalised gamma", 'Term("negative", less)), more', 'Term("negative", more)), more'
+    ),
+    Mutant(
+        "linear", "blank windows not marked", "masked_fill(blank, 0), size.masked", "masked_fill(blank, 1), size.masked"
+    ),
+    Mutant(
+        "gap_head",
+        "a factor forgotten",
+        "factor if head.factor is None else",
+        "head.factor if head.factor is None else",
     ),
     Mutant("linear", "inhibition with the wrong sign", "negative, -beta, kept)", "negative, beta, kept)"),
     Mutant(
