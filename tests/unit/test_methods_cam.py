@@ -83,8 +83,9 @@ def test_dropout_in_front_of_the_weights_is_part_of_the_map():
 
     def forward(model: Any, images: Tensor) -> Tensor:
         pooled = F.dropout2d(F.adaptive_avg_pool2d(F.relu(model.conv(images)), 1), 0.3) * 2
-        return model.linear(F.dropout(pooled.flatten(1), 0.4))
+        return model.linear(gates * F.dropout(pooled.flatten(1), 0.4) / 0.5)
 
+    gates = nets.uniform(5, low=1, high=2)
     model = nets.net(forward, conv=nn.Conv2d(2, 5, 3, padding=1), linear=nn.Linear(5, 4))
     found = MCDropout(CAM(model), passes=6, block=3, keep_raw=6).interpret(IMAGES, 2)
     assert (found.logits.std(0) > 0).all()

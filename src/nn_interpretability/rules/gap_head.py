@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from nn_interpretability.engine.mode import Call, SurrogateMode, Treated, Treatment
-from nn_interpretability.engine.operations import PRODUCTS, bind_linear, first_input, linear_in_input
+from nn_interpretability.engine.operations import (
+    PRODUCTS,
+    QUOTIENTS,
+    bind_linear,
+    depends_on_input,
+    first_input,
+    linear_in_input,
+    tensors_in,
+)
 
 _POOLS = frozenset(("mean", "avg_pool2d", "adaptive_avg_pool2d"))
 _RESHAPES = frozenset(
@@ -58,7 +66,8 @@ class GapHeadFinder:
 
     def treat(self, call: Call, context: SurrogateMode) -> Treatment:
         """Run the call as it is, and see whether it is part of the end of the model."""
-        before = first_input(call.args, call.kwargs)
+        depending = depends_on_input(tensors_in((call.args, call.kwargs)))
+        before = depending[0] if len(depending) == 1 else first_input(call.args, call.kwargs)
         result = call.run()
         head = None if before is None or not isinstance(result, Tensor) else self._head(call, before, result)
         if head is not None:
@@ -78,7 +87,7 @@ class GapHeadFinder:
             return None
         if call.name in _RESHAPES and result.numel() == before.numel() and len(result) == len(before):
             return known
-        if call.name in PRODUCTS and known.weight is None and result.shape == before.shape:
+        if call.name in PRODUCTS | QUOTIENTS and known.weight is None and result.shape == before.shape:
             return _scaled(call, known, before)
         if call.name == "linear" and known.weight is None and before.dim() == 2:
             bound = bind_linear(call.function, call.args, call.kwargs)
@@ -87,10 +96,13 @@ class GapHeadFinder:
 
 
 def _scaled(call: Call, head: GapHead, before: Tensor) -> GapHead | None:
-    """A product with constants; None for one of two things that depend on the input."""
+    """A product with constants, or a quotient; None for one of two things that depend on the input."""
     if not linear_in_input(call.name, call.args, call.kwargs):
         return None
-    factor = call.on(torch.ones_like(before)).reshape(len(before), -1)
+    ones = torch.ones_like(before)
+    args = [ones if arg is before else arg for arg in call.args]
+    kwargs = {name: ones if arg is before else arg for name, arg in call.kwargs.items()}
+    factor = call.function(*args, **kwargs).reshape(len(before), -1)
     return replace(head, factor=factor if head.factor is None else head.factor * factor)
 
 
