@@ -31,7 +31,7 @@ from nn_interpretability.config.validate import checked
 from nn_interpretability.data import imagenet, photographs, pretrained, study_weights
 from nn_interpretability.data.digits import earlier_source, look_up
 from nn_interpretability.data.folder import chosen_files
-from nn_interpretability.data.kept import kept, refusal, with_photographs, with_weights
+from nn_interpretability.data.kept import kept, record, refusal, with_photographs, with_weights
 from nn_interpretability.data.own_files import located
 from nn_interpretability.errors import ConfigError, DiskError, LockedError
 from nn_interpretability.models.build import architecture_module

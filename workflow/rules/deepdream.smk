@@ -10,7 +10,7 @@ DREAMERS = [entry["name"] for entry in config["deepdream"]["models"] if entry["n
 
 
 # What an earlier run had: a worse photograph or network does not replace it.
-DREAMED = pretrained.earlier(DREAM_RECORD)
+DREAMED = record(DREAM_RECORD)
 
 
 rule prepare_dream:

@@ -37,7 +37,7 @@ if config["replication"]:
             },
             # Weights that turn up later are a reason to run again, and so is another list of numbers.
             available=lambda wildcards: kept(
-                study_weights.look_up(config["data"]["local"]),
+                FROM_DATA_FOLDER["reproduce_published"](wildcards),
                 with_weights(f"{config['results']}/replication/{wildcards.published}.json"),
                 "the study's weights",
             ),

@@ -78,7 +78,7 @@ rule calibrate:
         photographs=lambda wildcards: config["calibrations"][wildcards.calibration]["photographs"],
         # Photographs that turn up later are a reason to run again.
         available=lambda wildcards: kept(
-            photographs_of(wildcards.calibration) is not None,
+            FROM_DATA_FOLDER["calibrate"](wildcards),
             with_photographs(
                 f"{config['results']}/numbers/calibrations/{wildcards.calibration}.json",
                 wildcards.calibration,

@@ -8,7 +8,6 @@ have the source index of the picture that they were made from.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn_interpretability.data import embedded, sources
+from nn_interpretability.data import embedded, kept, sources
 from nn_interpretability.data.leakage import refuse_leakage
 from nn_interpretability.data.mnist import read_mnist
 from nn_interpretability.data.raw import RawDigits
@@ -96,7 +95,7 @@ def look_up(local: str | None, record: Path | None = None) -> dict[str, Any]:
     """
     source = sources.load()["mnist"]
     copy, reasons = sources.find_local(source, local)
-    earlier = _earlier_record(record)
+    earlier = kept.record(record) if record is not None else {}
     if earlier.get("source") == "mnist-download":
         return {"source": "remote"}
     if copy is not None:
@@ -109,16 +108,8 @@ def look_up(local: str | None, record: Path | None = None) -> dict[str, Any]:
 
 def earlier_source(record: Path) -> str | None:
     """Source of an earlier run, from its ``digits.json``; None if there is none."""
-    source = _earlier_record(record).get("source")
+    source = kept.record(record).get("source")
     return str(source) if source else None
-
-
-def _earlier_record(record: Path | None) -> Record:
-    try:
-        earlier = json.loads(record.read_text(encoding="utf-8")) if record is not None else {}
-    except (OSError, ValueError):
-        return {}
-    return earlier if isinstance(earlier, dict) else {}
 
 
 def prepare(

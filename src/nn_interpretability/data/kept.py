@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 LOGGER = logging.getLogger("nn_interpretability")
 
 
+def record(path: Path | str) -> dict[str, Any]:
+    """A JSON object that an earlier run left; nothing if there is none that can be read."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def with_weights(measured: Path | str) -> bool:
     """Whether numbers of the study's networks are in a file of schema ``replication/1``."""
-    return bool(_read(measured).get("measured"))
+    return bool(record(measured).get("measured"))
 
 
 def with_photographs(numbers: Path | str, calibration: str) -> bool:
     """Whether the numbers of a calibration are also those of photographs."""
-    shown = _read(numbers).get(f"calibration.{calibration}.photographs.shown")
+    shown = record(numbers).get(f"calibration.{calibration}.photographs.shown")
     return isinstance(shown, dict) and shown.get("value") == "yes"
 
 
+@cache  # several jobs ask the same, and one warning says it
 def kept(found: bool, before: bool, what: str) -> bool:
     """Whether data are there, or were: data that turn up are a reason to run a job again, data that went away are not.
 
@@ -46,11 +57,3 @@ def refusal(product: Path | str) -> str:
         "them; nothing was run. Make the data available again (data.local, NN_INTERPRETABILITY_DATA), or remove the "
         "file to go on without them."
     )
-
-
-def _read(path: Path | str) -> dict[str, Any]:
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

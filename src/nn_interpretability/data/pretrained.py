@@ -7,7 +7,6 @@ those of a network that the workflow trains, if it trains one of this name; othe
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,15 +104,6 @@ def _sure(entry: Entry, local: str | None, trained: Sequence[str]) -> dict[str, 
     source = sources.load().get(name)
     copy = None if source is None else sources.find_local(source, local)[0]
     return None if copy is None else {"name": name, "source": LOCAL, "size": copy.size}
-
-
-def earlier(record_json: Path | str) -> dict[str, Any]:
-    """What an earlier run used, ``photograph`` and ``network``; nothing if there was none."""
-    try:
-        record = json.loads(Path(record_json).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def obtain(

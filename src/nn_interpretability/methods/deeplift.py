@@ -99,7 +99,7 @@ class DeepLIFT(Method):
     name: ClassVar[str] = "deeplift"
     conserving = True
     linear = True
-    start: ClassVar[Literal["derivative", "path", "none"]] = "path"
+    start = "path"
 
     def __init__(
         self,

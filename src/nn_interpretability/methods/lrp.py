@@ -92,7 +92,7 @@ class LRP(Method):
     name: ClassVar[str] = "lrp"
     linear = True
     conserving = True
-    start: ClassVar[Literal["derivative", "path", "none"]] = "path"
+    start = "path"
 
     def __init__(
         self,

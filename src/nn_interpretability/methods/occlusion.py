@@ -59,7 +59,7 @@ class Occlusion(Method):
     """
 
     name: ClassVar[str] = "occlusion"
-    start: ClassVar[Literal["derivative", "path", "none"]] = "none"
+    start = "none"
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nn_interpretability.data import photographs, pretrained
+from nn_interpretability.data import kept, photographs, pretrained
 from nn_interpretability.engine.partial import output_of
 from nn_interpretability.engine.preserve import left_as_found
 from nn_interpretability.errors import ConfigError, DataError
@@ -115,7 +115,7 @@ def _used(record: Mapping[str, Any], found: pretrained.Weights, local: str | Non
 
 def _refuse_worse(record_json: Path, used: Mapping[str, Any], names: Sequence[str]) -> None:
     """Raise an error where an earlier run had something better."""
-    before = pretrained.earlier(record_json)
+    before = kept.record(record_json)
     photograph = before.get("photograph", {}).get("source")
     network = before.get("network", {}).get("name")
     worse = []
